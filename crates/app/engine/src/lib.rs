@@ -1,0 +1,1 @@
+//! Wires the rooms: manifest, epochs, checkpoints, replay, verify.

@@ -1,0 +1,1 @@
+//! HTTP: token JSON, images, history, receipts, the page.

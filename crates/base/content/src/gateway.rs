@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use enliven_types::{Block, Cid};
+use ureq::http::{Response, header};
+use ureq::{Agent, Body};
+
+use crate::store::{check_hash, check_hash_kind};
+use crate::{BlockStore, ContentError, GatewayConfig, MAX_BLOCK_BYTES};
+
+const RAW_BLOCK: &str = "application/vnd.ipld.raw";
+
+/// The blocks that a trustless gateway serves, read only.
+///
+/// Asks for `{url}/ipfs/{cid}?format=raw`. Redirects are not followed: a gateway cannot send this process to other
+/// addresses.
+#[derive(Debug)]
+pub struct GatewayBlocks {
+    agent: Agent,
+    url: String,
+}
+
+impl GatewayBlocks {
+    /// A client of one gateway. Nothing is sent yet.
+    pub fn new(config: &GatewayConfig) -> Result<GatewayBlocks, ContentError> {
+        let url = config.url.trim_end_matches('/');
+        check_url(url).map_err(|reason| ContentError::GatewayUrl { url: config.url.clone(), reason })?;
+        let agent = Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(config.connect_timeout_s)))
+            .timeout_global(Some(Duration::from_secs(config.timeout_s)))
+            .build()
+            .new_agent();
+        Ok(GatewayBlocks { agent, url: url.to_string() })
+    }
+
+    fn block_url(&self, cid: &Cid) -> String {
+        format!("{}/ipfs/{cid}?format=raw", self.url)
+    }
+}
+
+impl BlockStore for GatewayBlocks {
+    fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ContentError> {
+        check_hash_kind(cid)?;
+        let url = self.block_url(cid);
+        let mut response = match self.agent.get(&url).header(header::ACCEPT, RAW_BLOCK).call() {
+            Ok(response) => response,
+            Err(error) => return Err(ContentError::Gateway { url, reason: error.to_string() }),
+        };
+        if !is_found(&url, &response)? {
+            return Ok(None);
+        }
+        let body = response.body_mut().with_config().limit(MAX_BLOCK_BYTES as u64 + 1).read_to_vec();
+        let bytes = match body {
+            Ok(bytes) if bytes.len() <= MAX_BLOCK_BYTES => bytes,
+            Ok(_) | Err(ureq::Error::BodyExceedsLimit(_)) => {
+                let cid = Box::new(*cid);
+                return Err(ContentError::TooLarge { what: "block", cid, limit: MAX_BLOCK_BYTES, unit: "bytes" });
+            }
+            Err(error) => return Err(ContentError::Gateway { url, reason: error.to_string() }),
+        };
+        check_hash(cid, &bytes, || format!("gateway `{}`", self.url))?;
+        Ok(Some(bytes))
+    }
+
+    fn put_all(&self, blocks: &[Block]) -> Result<(), ContentError> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        Err(ContentError::ReadOnly { place: format!("gateway `{}`", self.url) })
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool, ContentError> {
+        check_hash_kind(cid)?;
+        let url = self.block_url(cid);
+        match self.agent.head(&url).header(header::ACCEPT, RAW_BLOCK).call() {
+            Ok(response) => is_found(&url, &response),
+            Err(error) => Err(ContentError::Gateway { url, reason: error.to_string() }),
+        }
+    }
+}
+
+fn check_url(url: &str) -> Result<(), &'static str> {
+    if url.starts_with("https://") {
+        return Err("HTTPS is not built in (hint: use the HTTP address of a gateway near by; blocks are hash-checked)");
+    }
+    let Some(host) = url.strip_prefix("http://") else { return Err("it does not start with http://") };
+    if host.is_empty() || host.starts_with('/') {
+        return Err("it names no host");
+    }
+    if host.contains(['?', '#', ' ', '@']) {
+        return Err("it has a query, a fragment, a space or a user name");
+    }
+    Ok(())
+}
+
+fn is_found(url: &str, response: &Response<Body>) -> Result<bool, ContentError> {
+    let status = response.status();
+    let reason = match status.as_u16() {
+        200 => return Ok(true),
+        404 | 410 => return Ok(false),
+        300..=399 => format!(
+            "it answered with a redirect, {status} (hint: give the address that answers itself, such as 127.0.0.1 in place of localhost)"
+        ),
+        _ => format!("it answered {status}"),
+    };
+    Err(ContentError::Gateway { url: url.to_string(), reason })
+}
+
+#[cfg(test)]
+#[path = "gateway_tests.rs"]
+mod tests;

@@ -1,0 +1,62 @@
+use thiserror::Error;
+
+/// What can go wrong in a store.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file cannot be opened as a store.
+    #[error("cannot open the store {path}: {reason}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// Another process has the store open.
+    #[error(
+        "the store {path} is in use by another process\nhint: stop the other `enliven`, or choose another data directory with --data"
+    )]
+    Locked {
+        /// The file.
+        path: String,
+    },
+    /// Reading or writing failed.
+    #[error("the store failed to {action}: {reason}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+    /// A stored value does not match its checksum.
+    #[error(
+        "the value at `{key}` in table {table} is damaged (its checksum does not match)\nhint: restore the data directory from a copy, or delete it and run again from the sources"
+    )]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        key: String,
+    },
+    /// The log has a gap.
+    #[error("the log of {source_name}/{partition} has no event at offset {offset}")]
+    Gap {
+        /// The source.
+        source_name: String,
+        /// The partition.
+        partition: u32,
+        /// The offset that is missing.
+        offset: u64,
+    },
+    /// A stored record does not decode.
+    #[error("the event at offset {offset} of {source_name}/{partition} cannot be read: {reason}")]
+    Event {
+        /// The source.
+        source_name: String,
+        /// The partition.
+        partition: u32,
+        /// Its offset.
+        offset: u64,
+        /// Why.
+        reason: enliven_types::TypeError,
+    },
+}

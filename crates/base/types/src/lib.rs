@@ -1,0 +1,35 @@
+//! The shared words of Enliven.
+//!
+//! Everything that two rooms exchange is defined here, with its canonical bytes and its digest,
+//! and nothing else: no input or output, no clock, no randomness.
+//!
+//! * [`Event`] enters, a [`Cut`] says which events an epoch sees,
+//! * a [`FeatureVector`] describes one entity at a cut, a [`Score`] is what a model makes of it,
+//! * a [`Decision`] says what happens to a token, a [`Receipt`] records it,
+//! * a [`TokenState`] is one leaf of the state tree, a [`Report`] is what the committee signs.
+
+mod canonical;
+mod cut;
+mod decision;
+mod digest;
+mod error;
+mod event;
+mod feature;
+mod receipt;
+mod report;
+mod score;
+mod state;
+mod time;
+
+pub use canonical::{from_cbor, from_json_strict, to_cbor, to_jcs};
+pub use cut::{Cut, CutPartition};
+pub use decision::{ChangeReason, Decision, HoldReason};
+pub use digest::{Block, Cid, Codec, Digest, cid_of, keccak};
+pub use error::TypeError;
+pub use event::{Event, EventKey, Value};
+pub use feature::{FeatureDef, FeatureSchema, FeatureVector, Fixed, rescale};
+pub use receipt::Receipt;
+pub use report::{Report, SignedReport, SolReport};
+pub use score::{Attribution, Score};
+pub use state::{TokenState, Trait, TraitValue, leaf_hash};
+pub use time::{Period, Timestamp};

@@ -1,0 +1,308 @@
+//! The embedded dev chain: `revm` with real blocks, receipts, logs and signed transactions.
+//!
+//! What is real: the EVM (Osaka rules, as anvil 1.7 by default), transaction signatures and checks,
+//! the gas caps, every root and bloom in the headers, EIP-1559 base fees, and durability.
+//!
+//! What is not: one process makes the blocks, one transaction each, at once; nothing ever
+//! reorganises, so `safe` and `finalized` are `latest`. State can be asked for at the newest block
+//! only, there are no state proofs (`eth_getProof`), no queue of early nonces, no filters or
+//! subscriptions, and neither blob nor EIP-7702 transactions. The system contracts of EIP-4788 and
+//! EIP-2935 are not deployed. Fees go to the zero address.
+
+mod accounts;
+mod block;
+mod execute;
+mod methods;
+mod rpc_error;
+mod server;
+mod state;
+mod store;
+mod trie;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use alloy_consensus::transaction::{Recovered, SignerRecoverable};
+use alloy_consensus::{Header, TxEnvelope, TxType};
+use alloy_eips::eip2718::{Decodable2718, Encodable2718};
+use alloy_primitives::{B256, Bytes};
+use revm::context::result::ExecutionResult;
+use serde_json::Value;
+
+use self::block::{Outcome, SealedBlock};
+use self::execute::Checks;
+use self::rpc_error::RpcError;
+use self::state::State;
+use self::store::{Store, StoredBlock};
+use crate::{ChainError, Clock, DevChainConfig, Rpc};
+
+pub use accounts::{DEV_ADDRESSES, DEV_KEYS};
+
+/// The last second of the year 9999: later times would leave no room for the blocks after them.
+const LATEST_TIME: u64 = 253_402_300_799;
+
+/// The embedded dev chain. It is its own [`Rpc`] endpoint, and [`DevChain::handle`] answers
+/// JSON-RPC bodies for a server.
+#[derive(Debug)]
+pub struct DevChain {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: DevChainConfig,
+    state: State,
+    /// All blocks; the index is the number, and there is always block 0.
+    blocks: Vec<SealedBlock>,
+    numbers: BTreeMap<B256, usize>,
+    /// The block number and index of every transaction.
+    transactions: BTreeMap<B256, (usize, usize)>,
+    next_timestamp: Option<u64>,
+    store: Option<Store>,
+    /// Why no more blocks can be made, after the file failed.
+    broken: Option<String>,
+}
+
+impl DevChain {
+    /// What the dev chain lacks, for people who start it, one limit a line.
+    pub const LIMITS: [&str; 5] = [
+        "one process makes the blocks, one transaction each, and nothing ever reorganises",
+        "its funded accounts' private keys are public knowledge, so nothing on it has value",
+        "state can be read at the newest block only, and there are no state proofs",
+        "transactions must arrive in the order of their nonces, and have type 0, 1 or 2",
+        "there are no subscriptions or filters; clients poll",
+    ];
+
+    /// A chain that lives as long as the process.
+    pub fn memory(config: DevChainConfig) -> DevChain {
+        DevChain { inner: RwLock::new(Inner::new(config)) }
+    }
+
+    /// A chain in a file, which is created if it is not there. The blocks in it are executed again,
+    /// and each must come out with the hash that it had.
+    pub fn open(path: &Path, config: DevChainConfig) -> Result<DevChain, ChainError> {
+        let mut inner = Inner::new(config);
+        let (store, blocks) = Store::open(path, &inner.config, inner.head().hash)?;
+        for (index, stored) in blocks.into_iter().enumerate() {
+            let number = index as u64 + 1;
+            let wrong = |reason: String| ChainError::Replay { path: store.path().to_path_buf(), number, reason };
+            let hash = inner.replay(&stored).map_err(|error| wrong(error.message))?;
+            if hash != stored.hash {
+                return Err(wrong(format!("its hash is {hash}, and the file says {}", stored.hash)));
+            }
+        }
+        inner.store = Some(store);
+        Ok(DevChain { inner: RwLock::new(inner) })
+    }
+
+    /// Sets the time of the next block, in seconds since 1970. A block is always later than the one
+    /// before it, so an earlier time counts as one second after that; the last second of the year
+    /// 9999 is the latest that can be set.
+    pub fn set_next_timestamp(&self, seconds: u64) {
+        self.write(|inner| inner.set_next_timestamp(seconds));
+    }
+
+    /// The number of the newest block.
+    pub fn block_number(&self) -> u64 {
+        self.read(|inner| inner.head().header.number)
+    }
+
+    /// The hash of the newest block.
+    pub fn head_hash(&self) -> B256 {
+        self.read(|inner| inner.head().hash)
+    }
+
+    /// The chain id.
+    pub fn chain_id(&self) -> u64 {
+        self.read(|inner| inner.config.chain_id)
+    }
+
+    fn time_control(&self) -> bool {
+        self.read(|inner| inner.config.time_control)
+    }
+
+    fn read<T>(&self, action: impl FnOnce(&Inner) -> T) -> T {
+        action(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, action: impl FnOnce(&mut Inner) -> T) -> T {
+        action(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Rpc for DevChain {
+    fn request(&self, method: &str, params: Value) -> Result<Value, ChainError> {
+        self.call_method(method, &params).map_err(|error| ChainError::Node {
+            method: method.to_string(),
+            code: error.code,
+            message: error.message,
+            data: error.data,
+        })
+    }
+}
+
+impl Inner {
+    fn new(config: DevChainConfig) -> Inner {
+        let mut state = State::default();
+        for address in DEV_ADDRESSES {
+            state.fund(address, accounts::DEV_BALANCE);
+        }
+        let genesis = block::genesis(&config, &mut state);
+        Inner {
+            config,
+            state,
+            numbers: BTreeMap::from([(genesis.hash, 0)]),
+            blocks: vec![genesis],
+            transactions: BTreeMap::new(),
+            next_timestamp: None,
+            store: None,
+            broken: None,
+        }
+    }
+
+    fn head(&self) -> &SealedBlock {
+        self.blocks.last().expect("block 0 is made with the chain")
+    }
+
+    fn set_next_timestamp(&mut self, seconds: u64) {
+        self.next_timestamp = Some(seconds.min(LATEST_TIME));
+    }
+
+    /// The header that the next block starts from.
+    fn pending(&self) -> Header {
+        let wanted = self.next_timestamp.unwrap_or_else(|| match self.config.clock {
+            Clock::Wall => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+            Clock::Manual => 0,
+        });
+        let earliest = self.head().header.timestamp.saturating_add(1);
+        block::next_header(self.head(), wanted.max(earliest))
+    }
+
+    /// Checks, executes and stores a signed transaction in a block of its own.
+    fn send(&mut self, raw: &Bytes) -> Result<B256, RpcError> {
+        let transaction = decode(raw)?;
+        let hash = *transaction.tx_hash();
+        if self.transactions.contains_key(&hash) {
+            return Err(RpcError::refused("already known"));
+        }
+        self.extend(self.pending(), Some(transaction))?;
+        Ok(hash)
+    }
+
+    /// Makes a block without transactions.
+    fn mine(&mut self) -> Result<(), RpcError> {
+        self.extend(self.pending(), None)
+    }
+
+    /// Makes a stored block again, and returns the hash that comes out.
+    fn replay(&mut self, stored: &StoredBlock) -> Result<B256, RpcError> {
+        let transaction = match stored.transactions.as_slice() {
+            [] => None,
+            [raw] => Some(decode(raw)?),
+            _ => return Err(RpcError::internal("it has more than one transaction")),
+        };
+        if stored.timestamp <= self.head().header.timestamp {
+            return Err(RpcError::internal("it is not later than the block before"));
+        }
+        self.extend(block::next_header(self.head(), stored.timestamp), transaction)?;
+        Ok(self.head().hash)
+    }
+
+    /// Executes at most one transaction on top of the head, and makes the result the new head once
+    /// it is stored.
+    fn extend(&mut self, header: Header, transaction: Option<Recovered<TxEnvelope>>) -> Result<(), RpcError> {
+        if let Some(reason) = &self.broken {
+            return Err(RpcError::internal(reason.clone()));
+        }
+        let mut outcome = None;
+        if let Some(transaction) = transaction {
+            let environment = execute::signed_env(transaction.inner(), transaction.signer());
+            let ran =
+                execute::run(&self.state, self.config.chain_id, block::environment(&header), environment, Checks::All)?;
+            let gas_used = ran.result.tx_gas_used();
+            let created = ran.result.created_address();
+            let success = ran.result.is_success();
+            self.state.apply(ran.state);
+            // What a failed transaction logged is undone with it.
+            let logs = match ran.result {
+                ExecutionResult::Success { logs, .. } => logs,
+                _ => Vec::new(),
+            };
+            outcome = Some(Outcome { transaction, success, gas_used, logs, created });
+        }
+        let sealed = block::seal(header, outcome, &mut self.state);
+        let number = self.blocks.len();
+        if let Some(store) = &self.store {
+            let stored = StoredBlock {
+                timestamp: sealed.header.timestamp,
+                transactions: sealed.transactions.iter().map(|entry| entry.encoded_2718().into()).collect(),
+                hash: sealed.hash,
+            };
+            if let Err(error) = store.append(number as u64, &stored) {
+                // The state is one block ahead of the file now, so nothing may build on it.
+                let reason = format!("{error}; hint: free some space and open the chain again");
+                self.broken = Some(reason.clone());
+                return Err(RpcError::internal(reason));
+            }
+        }
+        for (index, transaction) in sealed.transactions.iter().enumerate() {
+            self.transactions.insert(*transaction.tx_hash(), (number, index));
+        }
+        self.numbers.insert(sealed.hash, number);
+        self.blocks.push(sealed);
+        self.next_timestamp = None;
+        Ok(())
+    }
+}
+
+/// Decodes a raw transaction and recovers its sender.
+fn decode(raw: &Bytes) -> Result<Recovered<TxEnvelope>, RpcError> {
+    let mut rest: &[u8] = raw;
+    let transaction = TxEnvelope::decode_2718(&mut rest)
+        .map_err(|error| RpcError::params(format!("the transaction is not readable: {error}")))?;
+    if !rest.is_empty() {
+        return Err(RpcError::params("the transaction has bytes too many"));
+    }
+    if !matches!(transaction.tx_type(), TxType::Legacy | TxType::Eip2930 | TxType::Eip1559) {
+        let kind = transaction.tx_type() as u8;
+        return Err(RpcError::params(format!("the dev chain takes transactions of type 0, 1 and 2, not {kind}")));
+    }
+    // Refuses signatures with a high s, as every chain does since EIP-2.
+    transaction.try_into_recovered().map_err(|_| RpcError::refused("invalid sender: the signature is not valid"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alloy_primitives::U256;
+    use alloy_sol_types::SolConstructor;
+
+    use super::*;
+    use crate::contracts::{Artifact, NaiveURIToken};
+    use crate::{Client, Key};
+
+    #[test]
+    fn state_roots_are_the_plain_roots() {
+        let chain = Arc::new(DevChain::memory(DevChainConfig::default()));
+        let check = || chain.read(|inner| assert_eq!(inner.head().header.state_root, inner.state.plain_root()));
+        check();
+        let client = Client::new(chain.clone(), Key::dev(0).unwrap()).unwrap();
+        let owner = client.address();
+        let arguments = NaiveURIToken::constructorCall { name: "N".into(), symbol: "N".into(), initialOwner: owner };
+        let code = Artifact::NaiveUriToken.bytecode().unwrap();
+        let (token, _) = client.deploy("deploy", &code, &arguments.abi_encode()).unwrap();
+        check();
+        client.send("mint", token, &NaiveURIToken::mintBatchCall { to: owner, count: U256::from(300) }).unwrap();
+        check();
+        // Long texts take many slots, short ones free them again.
+        for length in [200, 10, 0, 70] {
+            let ids: Vec<U256> = (1..=40).map(U256::from).collect();
+            let uris = vec!["x".repeat(length); ids.len()];
+            client.send("set", token, &NaiveURIToken::setTokenURIsCall { ids, uris }).unwrap();
+            check();
+        }
+    }
+}

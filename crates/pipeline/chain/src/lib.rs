@@ -1,0 +1,36 @@
+//! Contract bindings, publishing, and the embedded dev chain.
+//!
+//! * [`Rpc`] is a JSON-RPC endpoint: [`HttpRpc`] for a node, [`DevChain`] in the process.
+//! * [`Client`] signs, sends and waits; [`Publisher`] deploys the contracts, posts epochs and mints.
+//! * [`ChainReader`] is the auditor's view: it needs an endpoint and the token's address, no key.
+//! * [`naive_gas`] measures what the textbook design would have cost for the same updates.
+//!
+//! Invariants:
+//!
+//! * The embedded chain and a real one are used through the same code.
+//! * A dev chain block is on disk before its transaction is acknowledged; a chain that is opened
+//!   again has the same block hashes or does not open.
+//! * Posting is idempotent: an epoch that is on chain is found, not sent again, and a different
+//!   report for it is an error.
+//! * Private keys and the secret parts of endpoint addresses appear in no message.
+
+mod client;
+mod config;
+pub mod contracts;
+mod devchain;
+mod error;
+mod gas;
+mod publish;
+mod reader;
+mod revert;
+mod rpc;
+
+pub use alloy_primitives::{Address, B256, Bytes, U256};
+pub use client::{Client, Key, Mined};
+pub use config::{Clock, DeployConfig, DevChainConfig};
+pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain};
+pub use error::ChainError;
+pub use gas::{NaiveGas, naive_gas};
+pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher};
+pub use reader::{ChainReader, CommitteeConfig, PostedReport};
+pub use rpc::{HttpRpc, Rpc};

@@ -1,0 +1,15 @@
+//! Events in.
+//!
+//! A source turns foreign rows into [`Event`](enliven_types::Event)s as its configuration says. A
+//! row that cannot be read becomes a [`BadRow`] with its place and its reason; the next row is read
+//! all the same.
+
+mod config;
+mod error;
+mod file;
+mod row;
+
+pub use config::{ColumnType, FileConfig, Format, SourceConfig, SourceKind};
+pub use error::SourceError;
+pub use file::FileSource;
+pub use row::{BadRow, RowReader};

@@ -1,0 +1,191 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use enliven_types::{Event, Timestamp, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::{ColumnType, SourceConfig, SourceError};
+
+const MAX_TEXT_BYTES: usize = 8 << 10;
+const MAX_ID_BYTES: usize = 1 << 10;
+
+/// A row that was refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BadRow {
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The column, where one is to blame.
+    pub column: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.file, self.line)?;
+        if let Some(column) = &self.column {
+            write!(f, "column `{column}`: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+/// Why a row is refused: the column to blame, if one is, and the reason.
+pub(crate) type Refusal = (Option<String>, String);
+
+/// Turns the cells of one row into an event.
+#[derive(Clone, Debug)]
+pub struct RowReader {
+    name: String,
+    config: SourceConfig,
+}
+
+impl RowReader {
+    /// Checks the configuration of the source called `name`.
+    pub fn new(name: &str, config: &SourceConfig) -> Result<RowReader, SourceError> {
+        let unknown = |field, column: &String| SourceError::UnknownColumn {
+            name: name.to_string(),
+            field,
+            column: column.clone(),
+            available: join(config.columns.keys()),
+        };
+        for (column, kind) in &config.columns {
+            if kind.scale() > 12 {
+                let (name, column) = (name.to_string(), column.clone());
+                return Err(SourceError::Scale { name, column, places: kind.scale() });
+            }
+        }
+        for (field, columns) in [("id", &config.id), ("subjects", &config.subjects)] {
+            if columns.is_empty() {
+                return Err(SourceError::Empty { name: name.to_string(), field });
+            }
+            if let Some(column) = columns.iter().find(|column| !config.columns.contains_key(*column)) {
+                return Err(unknown(field, column));
+            }
+        }
+        if let Some(column) = config.rename.keys().find(|column| !config.columns.contains_key(*column)) {
+            return Err(unknown("rename", column));
+        }
+        if !config.columns.contains_key(&config.time) {
+            return Err(unknown("time", &config.time));
+        }
+        Ok(RowReader { name: name.to_string(), config: config.clone() })
+    }
+
+    /// The name in the file of each declared column.
+    pub(crate) fn file_columns(&self) -> Vec<(String, String)> {
+        let theirs = |ours: &String| self.config.rename.get(ours).unwrap_or(ours).clone();
+        self.config.columns.keys().map(|ours| (ours.clone(), theirs(ours))).collect()
+    }
+
+    /// Builds the event from texts by column name; a column may be missing from `cells`.
+    pub(crate) fn event(&self, cells: &BTreeMap<&str, &str>) -> Result<Event, Refusal> {
+        let mut data = BTreeMap::new();
+        for (column, kind) in &self.config.columns {
+            let refuse = |reason: String| (Some(column.clone()), reason);
+            let text = *cells.get(column.as_str()).ok_or_else(|| refuse("is missing".into()))?;
+            data.insert(column.clone(), parse(text, *kind).map_err(refuse)?);
+        }
+        let time_text = cells.get(self.config.time.as_str()).copied().unwrap_or_default();
+        let time = Timestamp::parse(time_text).map_err(|error| (Some(self.config.time.clone()), error.to_string()))?;
+        let id: Vec<String> = self.config.id.iter().map(|column| show(&data[column])).collect();
+        let id = id.join("/");
+        if id.len() > MAX_ID_BYTES {
+            return Err((None, format!("the id has {} bytes, at most {MAX_ID_BYTES} are kept", id.len())));
+        }
+        let mut subjects = Vec::new();
+        for column in &self.config.subjects {
+            let subject = show(&data[column]);
+            if subject.trim().is_empty() {
+                return Err((Some(column.clone()), "names no entity".into()));
+            }
+            subjects.push(subject);
+        }
+        let kind = self.config.event_type.clone();
+        Ok(Event { id, source: self.name.clone(), kind, subjects, time, data })
+    }
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Text(text) => text.clone(),
+    }
+}
+
+fn parse(text: &str, kind: ColumnType) -> Result<Value, String> {
+    let shown = || text.chars().take(40).collect::<String>();
+    match kind {
+        ColumnType::Text if text.len() > MAX_TEXT_BYTES => {
+            Err(format!("has {} bytes, at most {MAX_TEXT_BYTES} are kept", text.len()))
+        }
+        ColumnType::Text => Ok(Value::Text(text.to_string())),
+        ColumnType::Boolean if text.eq_ignore_ascii_case("true") => Ok(Value::Bool(true)),
+        ColumnType::Boolean if text.eq_ignore_ascii_case("false") => Ok(Value::Bool(false)),
+        ColumnType::Boolean => Err(format!("`{}` is neither true nor false", shown())),
+        ColumnType::Integer => decimal(text, 0).map_err(|why| format!("`{}` is not a whole number{why}", shown())),
+        ColumnType::Decimal(scale) => {
+            decimal(text, scale).map_err(|why| format!("`{}` is not a decimal number{why}", shown()))
+        }
+    }
+}
+
+/// Reads `-12.340` exactly; more places than `scale` are refused unless they are zeros.
+fn decimal(text: &str, scale: u8) -> Result<Value, &'static str> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, part) = match digits.split_once('.') {
+        Some((whole, part)) if scale > 0 => (whole, part.trim_end_matches('0')),
+        Some(_) => return Err(""),
+        None => (digits, ""),
+    };
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_digits(whole) || !is_digits(part) {
+        return Err("");
+    }
+    if part.len() > usize::from(scale) {
+        return Err(" (it has more decimal places than the column)");
+    }
+    let all = format!("{whole}{part:0<width$}", width = usize::from(scale));
+    let units: i64 = all.parse().map_err(|_| " (it is too large)")?;
+    if units > Value::MAX_INT {
+        return Err(" (it is too large)");
+    }
+    Ok(Value::Int(if text.starts_with('-') { -units } else { units }))
+}
+
+pub(crate) fn join<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact_or_refused() {
+        for (text, scale, want) in [
+            ("0", 0, Some(0)),
+            ("-12.340", 3, Some(-12_340)),
+            ("1.5", 6, Some(1_500_000)),
+            ("7", 2, Some(700)),
+            ("007", 0, Some(7)),
+            ("1.0", 0, None),
+            ("1.25", 1, None),
+            ("", 0, None),
+            ("-", 0, None),
+            ("--1", 0, None),
+            ("+1", 0, None),
+            ("1e5", 3, None),
+            ("NA", 0, None),
+            ("9007199254740992", 0, None),
+            ("99999999999999999999", 0, None),
+        ] {
+            let found = decimal(text, scale).ok().and_then(|value| value.number());
+            assert_eq!(found, want, "{text} at scale {scale}");
+        }
+    }
+}
