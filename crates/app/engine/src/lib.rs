@@ -1,1 +1,38 @@
-//! Wires the rooms: manifest, epochs, checkpoints, replay, verify.
+//! Wires the rooms.
+//!
+//! * [`Manifest`] says what a collection is; [`Plan`] is the checked manifest with its model and
+//!   template, ready to run.
+//! * [`Replica`] is the pure function at the heart: state before + cut + events -> report, blocks,
+//!   receipts. Committee nodes, recovery, [`verify`] and the tests all run this type.
+//! * [`Engine`] drives it: event log, committee, content, chain, checkpoints.
+//!
+//! **Invariant:** nothing is posted before its blocks are stored; nothing is signed before
+//! (epoch -> digest) is on disk; an epoch that was cut short is recomputed, and comes out the same.
+
+mod cuts;
+mod engine;
+mod error;
+mod ingest;
+mod manifest;
+mod plan;
+mod replica;
+mod restore;
+mod rows;
+mod timings;
+mod verify;
+mod view;
+mod words;
+
+pub use cuts::{CutPlanner, CutSpec};
+pub use engine::{Engine, EpochRecord, Progress, RunSummary};
+pub use error::EngineError;
+pub use ingest::{Ingested, ingest};
+pub use manifest::{ChainConfig, EpochsConfig, Manifest, RoyaltyConfig};
+pub use plan::{Assets, Definition, Plan};
+pub use replica::{Change, EpochOutcome, Holds, Replica, TokenEntry};
+pub use restore::{Published, restore};
+pub use rows::{reference_field, training_rows};
+pub use timings::{Stage, Timings};
+pub use verify::{Check, Scope, Step, Verdict, Verifier};
+pub use view::{HistoryEntry, View};
+pub use words::{Contribution, Explanation, explain};

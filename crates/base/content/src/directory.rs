@@ -19,7 +19,7 @@ const NAME_BYTES: usize = 255;
 /// The size that decides is that of the whole flat block, as the profile says (`block-bytes`, greater than). The npm
 /// package `ipfs-unixfs-importer` 17 decides the same way but weighs a subdirectory that it has not yet written as
 /// nothing, so it leaves a directory of many subdirectories flat where this one, following the profile, shards it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Directory {
     // The entries live in the trie even while the directory is flat: so a change costs the same in both forms, the
     // forms need no conversion, and two names that no HAMT can hold are refused before they can matter.

@@ -11,7 +11,7 @@ pub(crate) const MAX_LEVELS: usize = 8;
 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 /// One directory entry, with its name's hash.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     /// The name.
     pub(crate) name: Box<str>,
@@ -23,7 +23,7 @@ pub(crate) struct Leaf {
 
 /// One node of the trie. Below the root every shard holds at least two leaves, counted through all levels, so that the
 /// shape depends on the names alone.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shard {
     /// The taken slots in rising order.
     slots: Vec<(u8, Child)>,
@@ -33,7 +33,7 @@ pub(crate) struct Shard {
     changed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Child {
     Leaf(Box<Leaf>),
     Shard(Box<Shard>),

@@ -1,6 +1,4 @@
-//! A small DEFLATE writer (RFC 1951) for rows of pixels: it looks for runs, for what equals the row
-//! above, and for what it saw lately; it takes the cheapest way through each row, and codes all of
-//! it in one block with dynamic Huffman tables.
+//! A small DEFLATE writer (RFC 1951): literals and copies in one block with dynamic Huffman tables.
 //!
 //! It is our own because the bytes of a PNG are content-addressed and signed: a new release of a
 //! compression library must not change the CIDs of an old collection.
@@ -10,12 +8,14 @@ const END_OF_BLOCK: usize = 256;
 const COPY: u32 = 1 << 31;
 
 /// First length of each length symbol from 257 on, and its extra bits.
+#[rustfmt::skip]
 const LENGTHS: [(u16, u8); 29] = [
     (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1), (15, 1), (17, 1), (19, 2),
     (23, 2), (27, 2), (31, 2), (35, 3), (43, 3), (51, 3), (59, 3), (67, 4), (83, 4), (99, 4), (115, 4), (131, 5),
     (163, 5), (195, 5), (227, 5), (258, 0),
 ];
 /// First distance of each distance symbol, and its extra bits.
+#[rustfmt::skip]
 const DISTANCES: [(u16, u8); 30] = [
     (1, 0), (2, 0), (3, 0), (4, 0), (5, 1), (7, 1), (9, 2), (13, 2), (17, 3), (25, 3), (33, 4), (49, 4), (65, 5),
     (97, 5), (129, 6), (193, 6), (257, 7), (385, 7), (513, 8), (769, 8), (1025, 9), (1537, 9), (2049, 10), (3073, 10),
@@ -25,10 +25,10 @@ const DISTANCES: [(u16, u8); 30] = [
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /// The shortest and the longest copy of one token.
-const MIN_COPY: usize = 3;
-const MAX_COPY: usize = 258;
+pub(crate) const MIN_COPY: usize = 3;
+pub(crate) const MAX_COPY: usize = 258;
 /// The farthest that a copy can reach back.
-const MAX_DISTANCE: usize = 32768;
+pub(crate) const MAX_DISTANCE: usize = 32768;
 
 /// Literals and copies, in order, with how often each symbol occurs.
 pub(crate) struct Tokens {
@@ -45,7 +45,7 @@ impl Tokens {
     }
 
     #[inline]
-    fn literal(&mut self, byte: u8) {
+    pub(crate) fn literal(&mut self, byte: u8) {
         self.close();
         self.items.push(u32::from(byte));
         self.literals[usize::from(byte)] += 1;
@@ -53,7 +53,7 @@ impl Tokens {
 
     /// Repeats `length` (at least 3) bytes from `distance` back.
     #[inline]
-    fn copy(&mut self, length: usize, distance: usize) {
+    pub(crate) fn copy(&mut self, length: usize, distance: usize) {
         if self.open.1 != distance {
             self.close();
         }
@@ -116,162 +116,6 @@ impl Tokens {
     }
 }
 
-/// What tokens cost, in bits, before the tables are known (measured on cards).
-const LITERAL_COST: u32 = 7;
-const RUN_COST: u32 = 5;
-const COPY_COST: u32 = 6;
-
-const HASH_BITS: u32 = 12;
-/// How many bytes must be equal before a place is looked at.
-const HASHED: usize = 4;
-
-/// Finds the cheapest tokens for one row after the other.
-pub(crate) struct Finder<'a> {
-    bytes: &'a [u8],
-    stride: usize,
-    /// Bytes of a pixel.
-    unit: usize,
-    /// Where four bytes were seen last, plus one.
-    seen: Vec<u32>,
-    /// For each byte of the row: the cost to get there, and the step that did.
-    steps: Vec<Step>,
-}
-
-#[derive(Clone, Copy)]
-struct Step {
-    cost: u32,
-    /// 0 for a literal.
-    length: u32,
-    distance: u32,
-}
-
-/// Nobody got there yet.
-const UNREACHED: Step = Step { cost: u32::MAX, length: 0, distance: 0 };
-
-/// An interval in which each byte equals the one at a distance before it.
-#[derive(Clone, Copy, Default)]
-struct Same {
-    start: usize,
-    end: usize,
-}
-
-impl<'a> Finder<'a> {
-    pub(crate) fn new(bytes: &'a [u8], stride: usize, unit: usize) -> Finder<'a> {
-        Finder { bytes, stride, unit, seen: vec![0; 1 << HASH_BITS], steps: vec![UNREACHED; stride + 1] }
-    }
-
-    /// Adds the tokens of the row that begins at `start`.
-    pub(crate) fn row(&mut self, start: usize, tokens: &mut Tokens) {
-        let end = start + self.stride;
-        self.steps.fill(UNREACHED);
-        self.steps[0].cost = 0;
-        let (mut run, mut above) = (Same::default(), Same::default());
-        for at in start..end {
-            let cost = self.steps[at - start].cost;
-            if cost == u32::MAX {
-                continue;
-            }
-            self.reach(at + 1 - start, cost + LITERAL_COST, 0, 0);
-            run = self.same(run, at, end, self.unit);
-            above = self.same(above, at, end, self.stride);
-            let longest = (run.end - at).max(above.end - at);
-            if run.end - at >= MIN_COPY {
-                let cost = cost + RUN_COST * tokens_of(run.end - at);
-                self.reach(run.end - start, cost, run.end - at, self.unit);
-            }
-            if above.end - at >= MIN_COPY {
-                let cost = cost + copy_cost(self.stride) * tokens_of(above.end - at);
-                self.reach(above.end - start, cost, above.end - at, self.stride);
-            }
-            if longest < 4 * self.unit + MIN_COPY {
-                self.look_back(start, at, end, cost);
-            }
-        }
-        self.take(start, end, tokens);
-    }
-
-    /// The interval around `at`, if `known` is not it already.
-    #[inline]
-    fn same(&self, known: Same, at: usize, end: usize, distance: usize) -> Same {
-        if known.start <= at && at < known.end {
-            return known;
-        }
-        let Some(from) = at.checked_sub(distance) else { return Same { start: at, end: at } };
-        Same { start: at, end: at + equal(&self.bytes[at..end], &self.bytes[from..]) }
-    }
-
-    /// Tries the place where the next bytes were seen last.
-    fn look_back(&mut self, start: usize, at: usize, end: usize, cost: u32) {
-        let Some(key) = self.bytes[at..end].first_chunk::<HASHED>() else { return };
-        let slot = (u32::from_le_bytes(*key).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize;
-        let place = std::mem::replace(&mut self.seen[slot], at as u32 + 1) as usize;
-        if place == 0 || at + 1 - place > MAX_DISTANCE || place > at {
-            return;
-        }
-        let distance = at + 1 - place;
-        let length = equal(&self.bytes[at..end], &self.bytes[place - 1..]);
-        if length >= MIN_COPY {
-            self.reach(at + length - start, cost + copy_cost(distance) * tokens_of(length), length, distance);
-        }
-    }
-
-    #[inline]
-    fn reach(&mut self, index: usize, cost: u32, length: usize, distance: usize) {
-        if cost < self.steps[index].cost {
-            self.steps[index] = Step { cost, length: length as u32, distance: distance as u32 };
-        }
-    }
-
-    /// Walks the cheapest way back, and then writes it down from its beginning.
-    fn take(&mut self, start: usize, end: usize, tokens: &mut Tokens) {
-        let mut index = end - start;
-        let mut next = UNREACHED;
-        // Turn the links around in place.
-        while index > 0 {
-            let step = self.steps[index];
-            self.steps[index] = next;
-            next = step;
-            index -= (step.length as usize).max(1);
-        }
-        self.steps[0] = next;
-        while index < end - start {
-            let step = self.steps[index];
-            match step.length {
-                0 => tokens.literal(self.bytes[start + index]),
-                length => tokens.copy(length as usize, step.distance as usize),
-            }
-            index += (step.length as usize).max(1);
-        }
-    }
-}
-
-/// How many leading bytes are equal.
-#[inline]
-fn equal(left: &[u8], right: &[u8]) -> usize {
-    let length = left.len().min(right.len());
-    let (left, right) = (&left[..length], &right[..length]);
-    let (left_words, _) = left.as_chunks::<8>();
-    let (right_words, _) = right.as_chunks::<8>();
-    for (index, (left, right)) in left_words.iter().zip(right_words).enumerate() {
-        let differing = u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
-        if differing != 0 {
-            return 8 * index + differing.trailing_zeros() as usize / 8;
-        }
-    }
-    let done = 8 * left_words.len();
-    done + left[done..].iter().zip(&right[done..]).take_while(|(left, right)| left == right).count()
-}
-
-#[inline]
-fn tokens_of(length: usize) -> u32 {
-    length.div_ceil(MAX_COPY) as u32
-}
-
-#[inline]
-fn copy_cost(distance: usize) -> u32 {
-    COPY_COST + u32::from(DISTANCES[distance_symbol(distance)].1)
-}
-
 struct Bits {
     out: Vec<u8>,
     held: u64,
@@ -295,6 +139,12 @@ impl Bits {
         self.out.extend_from_slice(&self.held.to_le_bytes()[..rest]);
         self.out
     }
+}
+
+/// How many bits a distance has beside its symbol.
+#[inline]
+pub(crate) fn extra_bits(distance: usize) -> u32 {
+    u32::from(DISTANCES[distance_symbol(distance)].1)
 }
 
 /// The symbol of a length from 3 to 258.

@@ -173,7 +173,11 @@ struct Font {
     face: Face<'static>,
     glyphs: BTreeMap<char, Glyph>,
     missing: Glyph,
+    /// The kerning of each two characters from space to tilde; that of others is looked up.
+    plain: Vec<i16>,
 }
+
+const PLAIN: std::ops::Range<u32> = 0x20..0x7f;
 
 impl Font {
     fn new(bytes: &'static [u8]) -> Font {
@@ -185,7 +189,10 @@ impl Font {
             }
         }
         let missing = outline(&face, GlyphId(0));
-        Font { face, glyphs, missing }
+        let mut font = Font { face, glyphs, missing, plain: Vec::new() };
+        let ids: Vec<GlyphId> = PLAIN.filter_map(char::from_u32).map(|char| font.glyph(char).id).collect();
+        font.plain = ids.iter().flat_map(|left| ids.iter().map(|right| font.looked_up(*left, *right))).collect();
+        font
     }
 
     fn glyph(&self, char: char) -> &Glyph {
@@ -196,21 +203,28 @@ impl Font {
     fn pens(&self, chars: &[char], spacing: i64) -> (Vec<i64>, i64) {
         let mut pens = Vec::with_capacity(chars.len());
         let mut pen = 0;
-        let mut before: Option<GlyphId> = None;
+        let mut before = None;
         for char in chars {
-            let glyph = self.glyph(*char);
             if let Some(before) = before {
-                pen += 2 * spacing + 2 * self.kerning(before, glyph.id);
+                pen += 2 * spacing + 2 * i64::from(self.kerning(before, *char));
             }
             pens.push(pen);
-            pen += glyph.advance;
-            before = Some(glyph.id);
+            pen += self.glyph(*char).advance;
+            before = Some(*char);
         }
         (pens, pen)
     }
 
+    fn kerning(&self, left: char, right: char) -> i16 {
+        if PLAIN.contains(&u32::from(left)) && PLAIN.contains(&u32::from(right)) {
+            let row = (u32::from(left) - PLAIN.start) * (PLAIN.end - PLAIN.start);
+            return self.plain[(row + u32::from(right) - PLAIN.start) as usize];
+        }
+        self.looked_up(self.glyph(left).id, self.glyph(right).id)
+    }
+
     /// The sum over the kerning lookups; in each, the first subtable that knows the pair counts.
-    fn kerning(&self, left: GlyphId, right: GlyphId) -> i64 {
+    fn looked_up(&self, left: GlyphId, right: GlyphId) -> i16 {
         let Some(table) = self.face.tables().gpos else { return 0 };
         let mut sum = 0;
         for lookup in table.lookups {
@@ -224,7 +238,7 @@ impl Font {
                     }
                 };
                 if let Some((first, _)) = found {
-                    sum += i64::from(first.x_advance);
+                    sum += first.x_advance;
                     break;
                 }
             }
@@ -335,7 +349,9 @@ mod tests {
     #[test]
     fn the_names_of_all_nations_have_glyphs() {
         let font = font(Weight::Black);
-        for char in "São Tomé and Príncipe, Curaçao, Åland Islands, Türkiye, Côte d’Ivoire, Réunion, Łódź, Iași, Ħal".chars() {
+        for char in
+            "São Tomé and Príncipe, Curaçao, Åland Islands, Türkiye, Côte d’Ivoire, Réunion, Łódź, Iași, Ħal".chars()
+        {
             assert!(font.glyphs.contains_key(&char), "{char}");
             assert!(char == ' ' || font.glyph(char).outline.is_some(), "{char}");
         }

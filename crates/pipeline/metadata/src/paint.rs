@@ -2,15 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::roxmltree::{Document, ParsingOptions};
-use resvg::usvg::{Options, Tree};
+use roxmltree::{Document, ParsingOptions};
 
-use crate::check::{self, Refusal};
+use crate::raster::Canvas;
+use crate::scene::{self, Refusal};
 use crate::{MetadataError, png};
 
 /// The comments around the part of a card that changes rarely.
-const STILL_BEGIN: &str = "<!-- still:begin -->";
+pub(crate) const STILL_BEGIN: &str = "<!-- still:begin -->";
 const STILL_END: &str = "<!-- still:end -->";
 
 const MAX_BYTES: usize = 256 << 10;
@@ -27,12 +26,12 @@ pub(crate) struct Painter {
     /// The latest used last.
     stills: Mutex<Vec<Still>>,
     /// Used pixels, because fresh memory costs more than drawing.
-    spare: Mutex<Vec<Pixmap>>,
+    spare: Mutex<Vec<Canvas>>,
 }
 
 struct Still {
     text: String,
-    pixels: Arc<Pixmap>,
+    pixels: Arc<Canvas>,
 }
 
 struct Layers<'a> {
@@ -53,20 +52,29 @@ impl Painter {
         if svg.len() > MAX_BYTES {
             return Err(MetadataError::TooLarge { what: "SVG", bytes: svg.len(), max: MAX_BYTES });
         }
-        let pixels = match self.split(svg)? {
-            Some(layers) => self.layered(&layers)?,
-            None => self.draw(svg, None)?,
-        };
-        let out = png::encode(pixels.data(), pixels.width(), pixels.height());
-        let mut spare = lock(&self.spare);
-        if spare.len() < MAX_SPARE {
-            spare.push(pixels);
-        }
+        let canvas = self.pixels(svg)?;
+        let out = png::encode(&canvas.pixels, canvas.width);
+        self.give_back(canvas);
         Ok(out)
     }
 
+    pub(crate) fn pixels(&self, svg: &str) -> Result<Canvas, MetadataError> {
+        match self.split(svg)? {
+            Some(layers) => self.layered(&layers),
+            None => self.draw(svg, None),
+        }
+    }
+
+    /// A canvas that is not needed any more.
+    pub(crate) fn give_back(&self, canvas: Canvas) {
+        let mut spare = lock(&self.spare);
+        if spare.len() < MAX_SPARE {
+            spare.push(canvas);
+        }
+    }
+
     /// Painting the still layer and then the rest over it is what painting the whole does.
-    fn layered(&self, layers: &Layers) -> Result<Pixmap, MetadataError> {
+    fn layered(&self, layers: &Layers) -> Result<Canvas, MetadataError> {
         let text = [layers.open, layers.still, "</svg>"].concat();
         let still = match self.remembered(&text) {
             Some(still) => still,
@@ -82,22 +90,17 @@ impl Painter {
     }
 
     /// Draws a document onto nothing, or onto a copy of `below`.
-    fn draw(&self, svg: &str, below: Option<&Pixmap>) -> Result<Pixmap, MetadataError> {
+    fn draw(&self, svg: &str, below: Option<&Canvas>) -> Result<Canvas, MetadataError> {
         let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
-        let document =
-            Document::parse_with_options(svg, options).map_err(|error| self.unusable(error.to_string()))?;
-        let size = check::document(&document).map_err(|refusal| self.refused(refusal))?;
-        let tree =
-            Tree::from_xmltree(&document, &Options::default()).map_err(|error| self.unusable(error.to_string()))?;
-        check::paths(tree.root(), size).map_err(|refusal| self.refused(refusal))?;
-
-        let mut pixels = self.canvas(size)?;
+        let document = Document::parse_with_options(svg, options).map_err(|error| self.unusable(error.to_string()))?;
+        let (width, height) = scene::size(&document).map_err(|refusal| self.refused(refusal))?;
+        let mut canvas = self.canvas(width, height);
         match below {
-            Some(below) => pixels.data_mut().copy_from_slice(below.data()),
-            None => pixels.data_mut().fill(0),
+            Some(below) => canvas.pixels.copy_from_slice(&below.pixels),
+            None => canvas.pixels.fill(0),
         }
-        resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
-        Ok(pixels)
+        scene::draw(&document, &mut canvas).map_err(|refusal| self.refused(refusal))?;
+        Ok(canvas)
     }
 
     /// The layers of a document, or none if it has no still layer.
@@ -115,14 +118,12 @@ impl Painter {
     }
 
     /// Pixels of the right size with any content.
-    fn canvas(&self, (width, height): (u32, u32)) -> Result<Pixmap, MetadataError> {
-        if let Some(spare) = lock(&self.spare).pop_if(|spare| (spare.width(), spare.height()) == (width, height)) {
-            return Ok(spare);
-        }
-        Pixmap::new(width, height).ok_or_else(|| self.unusable("it has no size".to_owned()))
+    fn canvas(&self, width: u32, height: u32) -> Canvas {
+        let spare = lock(&self.spare).pop_if(|spare| (spare.width, spare.height) == (width, height));
+        spare.unwrap_or_else(|| Canvas::new(width, height))
     }
 
-    fn remembered(&self, text: &str) -> Option<Arc<Pixmap>> {
+    fn remembered(&self, text: &str) -> Option<Arc<Canvas>> {
         let mut stills = lock(&self.stills);
         let index = stills.iter().rposition(|still| still.text == text)?;
         let still = stills.remove(index);
@@ -131,7 +132,7 @@ impl Painter {
         Some(pixels)
     }
 
-    fn remember(&self, text: String, pixels: &Arc<Pixmap>) {
+    fn remember(&self, text: String, pixels: &Arc<Canvas>) {
         let mut stills = lock(&self.stills);
         // Another thread may have been faster.
         if stills.iter().any(|still| still.text == text) {

@@ -4,18 +4,18 @@
 //! the rest as RGBA; always exactly. No row is filtered: a vector drawing repeats its rows and runs
 //! as they are.
 
-use crate::deflate::{Finder, Tokens};
+use crate::deflate::Tokens;
+use crate::repeats::Finder;
 
-/// Encodes premultiplied RGBA pixels; `pixels` has `width * height * 4` bytes.
-pub(crate) fn encode(pixels: &[u8], width: u32, height: u32) -> Vec<u8> {
-    let (words, _) = pixels.as_chunks::<4>();
+/// Encodes rows of `width` premultiplied pixels, red in the lowest byte.
+pub(crate) fn encode(pixels: &[u32], width: u32) -> Vec<u8> {
     let row = width as usize;
-    let opaque = words.iter().fold(u32::MAX, |all, word| all & u32::from_le_bytes(*word)) >> 24 == 0xff;
-    let indexed = if opaque { Indexed::new(words, row) } else { None };
-    let (colour_type, palette, rows, unit) = match indexed {
+    let height = (pixels.len() / row) as u32;
+    let opaque = || pixels.iter().fold(u32::MAX, |all, pixel| all & pixel) >> 24 == 0xff;
+    let (colour_type, palette, rows, unit) = match Indexed::new(pixels, row) {
         Some(indexed) => (3, indexed.palette, indexed.rows, 1),
-        None if opaque => (2, Vec::new(), rows(words, row, |[red, green, blue, _]| [red, green, blue]), 3),
-        None => (6, Vec::new(), rows(words, row, unmultiplied), 4),
+        None if opaque() => (2, Vec::new(), rows(pixels, row, |[red, green, blue, _]| [red, green, blue]), 3),
+        None => (6, Vec::new(), rows(pixels, row, unmultiplied), 4),
     };
 
     let mut header = Vec::with_capacity(13);
@@ -55,44 +55,80 @@ struct Indexed {
 }
 
 impl Indexed {
-    /// None if there are more than 256 colours.
-    fn new(words: &[[u8; 4]], width: usize) -> Option<Indexed> {
-        const SLOTS: usize = 1024;
-        let mut colours = vec![(0u32, 0u8, false); SLOTS];
-        let mut palette = Vec::with_capacity(768);
-        let mut rows = Vec::with_capacity(words.len() + words.len() / width);
-        let (mut last, mut index) = (0, 0);
-        for row in words.chunks_exact(width) {
-            rows.push(0);
-            for pixel in row {
-                let word = u32::from_le_bytes(*pixel);
-                if word != last {
-                    let mut slot = (word.wrapping_mul(0x9e37_79b1) >> 22) as usize;
-                    while colours[slot].2 && colours[slot].0 != word {
-                        slot = (slot + 1) % SLOTS;
-                    }
-                    if !colours[slot].2 {
-                        if palette.len() == 768 {
-                            return None;
-                        }
-                        colours[slot] = (word, (palette.len() / 3) as u8, true);
-                        palette.extend_from_slice(&pixel[..3]);
-                    }
-                    (last, index) = (word, colours[slot].1);
+    /// None if there are more than 256 colours, or one that is not solid.
+    fn new(pixels: &[u32], width: usize) -> Option<Indexed> {
+        // No premultiplied pixel is like this one, so the first row differs from it everywhere.
+        const NOTHING: u32 = 1;
+        let mut colours = Colours { slots: [(0, 0); Colours::SLOTS], palette: Vec::with_capacity(768) };
+        let mut rows = vec![0; pixels.len() + pixels.len() / width];
+        let (before, mut index_above) = (vec![NOTHING; width], vec![0; width]);
+        let mut above = before.as_slice();
+        for (row, line) in pixels.chunks_exact(width).zip(rows.chunks_exact_mut(1 + width)) {
+            let indices = &mut line[1..];
+            let mut x = equal(row, above);
+            indices[..x].copy_from_slice(&index_above[..x]);
+            while x < width {
+                let pixel = row[x];
+                let index = colours.index(pixel)?;
+                // The rest of a run, as far as the row above is not the same again.
+                while x < width && row[x] == pixel && above[x] != pixel {
+                    indices[x] = index;
+                    x += 1;
                 }
-                rows.push(index);
+                let same = equal(&row[x..], &above[x..]);
+                indices[x..x + same].copy_from_slice(&index_above[x..x + same]);
+                x += same;
             }
+            above = row;
+            index_above.copy_from_slice(indices);
         }
-        Some(Indexed { palette, rows })
+        Some(Indexed { palette: colours.palette, rows })
     }
 }
 
+struct Colours {
+    /// Colours with their indices; every colour is solid, so one with 0 is a free slot.
+    slots: [(u32, u8); Colours::SLOTS],
+    palette: Vec<u8>,
+}
+
+impl Colours {
+    const SLOTS: usize = 1024;
+
+    #[inline]
+    fn index(&mut self, pixel: u32) -> Option<u8> {
+        let mut slot = (pixel.wrapping_mul(0x9e37_79b1) >> 22) as usize;
+        while self.slots[slot].0 != pixel || pixel == 0 {
+            if self.slots[slot].0 == 0 {
+                if self.palette.len() == 768 || pixel >> 24 != 0xff {
+                    return None;
+                }
+                self.slots[slot] = (pixel, (self.palette.len() / 3) as u8);
+                self.palette.extend_from_slice(&pixel.to_le_bytes()[..3]);
+                break;
+            }
+            slot = (slot + 1) % Colours::SLOTS;
+        }
+        Some(self.slots[slot].1)
+    }
+}
+
+/// How many leading pixels are equal; eight are compared at a time.
+#[inline]
+fn equal(left: &[u32], right: &[u32]) -> usize {
+    let (left_blocks, _) = left.as_chunks::<8>();
+    let (right_blocks, _) = right.as_chunks::<8>();
+    let blocks = left_blocks.iter().zip(right_blocks).take_while(|(left, right)| left == right).count();
+    let done = 8 * blocks;
+    done + left[done..].iter().zip(&right[done..]).take_while(|(left, right)| left == right).count()
+}
+
 /// A zero (no filter) and the pixels of each row.
-fn rows<const BYTES: usize>(words: &[[u8; 4]], width: usize, bytes: impl Fn([u8; 4]) -> [u8; BYTES]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(words.len() * BYTES + words.len() / width);
-    for row in words.chunks_exact(width) {
+fn rows<const BYTES: usize>(pixels: &[u32], width: usize, bytes: impl Fn([u8; 4]) -> [u8; BYTES]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(pixels.len() * BYTES + pixels.len() / width);
+    for row in pixels.chunks_exact(width) {
         out.push(0);
-        row.iter().for_each(|pixel| out.extend_from_slice(&bytes(*pixel)));
+        row.iter().for_each(|pixel| out.extend_from_slice(&bytes(pixel.to_le_bytes())));
     }
     out
 }
@@ -109,18 +145,33 @@ fn unmultiplied(pixel: [u8; 4]) -> [u8; 4] {
 
 /// Adler-32 (RFC 1950), in blocks so short that the sums stay exact in 32 bits.
 fn adler32(bytes: &[u8]) -> u32 {
-    const BLOCK: usize = 2048;
-    let (mut a, mut b) = (1u32, 0u32);
+    const LANES: usize = 16;
+    const BLOCK: usize = 128 * LANES;
+    const PRIME: u64 = 65521;
+    let (mut a, mut b) = (1u64, 0u64);
     for block in bytes.chunks(BLOCK) {
-        let (mut plain, mut weighted) = (0u32, 0u32);
-        for (index, byte) in block.iter().enumerate() {
-            plain += u32::from(*byte);
-            weighted += u32::from(*byte) * (block.len() - index) as u32;
+        // Lane by lane: the sum, and the sum of the sums after each group.
+        let (mut sums, mut sums_of_sums) = ([0u32; LANES], [0u32; LANES]);
+        let (groups, rest) = block.as_chunks::<LANES>();
+        for group in groups {
+            for lane in 0..LANES {
+                sums[lane] += u32::from(group[lane]);
+                sums_of_sums[lane] += sums[lane];
+            }
         }
-        b = (b + a * block.len() as u32 + weighted) % 65521;
-        a = (a + plain) % 65521;
+        let length = (groups.len() * LANES) as u64;
+        let mut weighted = 0;
+        for lane in 0..LANES {
+            weighted += LANES as u64 * u64::from(sums_of_sums[lane]) - lane as u64 * u64::from(sums[lane]);
+        }
+        b = (b + a * length + weighted) % PRIME;
+        a = (a + sums.iter().map(|sum| u64::from(*sum)).sum::<u64>()) % PRIME;
+        for byte in rest {
+            a = (a + u64::from(*byte)) % PRIME;
+            b = (b + a) % PRIME;
+        }
     }
-    b << 16 | a
+    (b << 16 | a) as u32
 }
 
 fn chunk(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
@@ -189,13 +240,23 @@ mod tests {
         (info.color_type, out)
     }
 
+    fn words(pixels: &[[u8; 4]]) -> Vec<u32> {
+        pixels.iter().map(|pixel| u32::from_le_bytes(*pixel)).collect()
+    }
+
     fn image() -> impl Strategy<Value = (u32, Vec<[u8; 4]>)> {
         // Few colours, so that there is something to repeat; now and then too many for a palette.
-        let pixel = prop_oneof![Just([10, 20, 30, 255]), Just([200, 0, 7, 255]), Just([0, 0, 0, 255]), any::<u16>().prop_map(|grey| [grey as u8, (grey >> 8) as u8 & 1, 1, 255])];
+        let pixel = prop_oneof![
+            Just([10, 20, 30, 255]),
+            Just([200, 0, 7, 255]),
+            Just([0, 0, 0, 255]),
+            any::<u16>().prop_map(|grey| [grey as u8, (grey >> 8) as u8 & 1, 1, 255])
+        ];
         (1u32..700).prop_flat_map(move |width| {
             let runs = prop::collection::vec((pixel.clone(), 1usize..900), 1..40);
             runs.prop_map(move |runs| {
-                let mut pixels: Vec<[u8; 4]> = runs.into_iter().flat_map(|(pixel, length)| vec![pixel; length]).collect();
+                let mut pixels: Vec<[u8; 4]> =
+                    runs.into_iter().flat_map(|(pixel, length)| vec![pixel; length]).collect();
                 let rows = pixels.len().div_ceil(width as usize);
                 pixels.resize(rows * width as usize, [9, 9, 9, 255]);
                 (width, pixels)
@@ -207,8 +268,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_opaque_image_survives((width, pixels) in image()) {
-            let height = pixels.len() as u32 / width;
-            let (kind, out) = decode(&encode(&pixels.concat(), width, height));
+            let (kind, out) = decode(&encode(&words(&pixels), width));
             prop_assert_eq!(kind, png::ColorType::Rgb);
             let rgb: Vec<u8> = pixels.iter().flat_map(|pixel| pixel[..3].to_vec()).collect();
             prop_assert_eq!(out, rgb);
@@ -218,10 +278,10 @@ mod tests {
     #[test]
     fn the_257th_colour_makes_it_rgb() {
         for (colours, kind) in [(256u32, 3), (257, 2)] {
-            let pixels: Vec<u8> = (0..colours).flat_map(|colour| [colour as u8, (colour >> 8) as u8, 9, 255]).collect();
-            let bytes = encode(&pixels, colours, 1);
+            let pixels: Vec<[u8; 4]> = (0..colours).map(|colour| [colour as u8, (colour >> 8) as u8, 9, 255]).collect();
+            let bytes = encode(&words(&pixels), colours);
             assert_eq!(bytes[25], kind, "{colours}");
-            let rgb: Vec<u8> = pixels.chunks(4).flat_map(|pixel| pixel[..3].to_vec()).collect();
+            let rgb: Vec<u8> = pixels.iter().flat_map(|pixel| pixel[..3].to_vec()).collect();
             assert_eq!(decode(&bytes).1, rgb);
         }
     }
@@ -229,7 +289,7 @@ mod tests {
     #[test]
     fn transparency_is_kept() {
         let pixels = [[255, 0, 0, 255], [0, 0, 0, 0], [10, 20, 40, 80], [10, 20, 40, 80]];
-        let (kind, out) = decode(&encode(&pixels.concat(), 2, 2));
+        let (kind, out) = decode(&encode(&words(&pixels), 2));
         assert_eq!(kind, png::ColorType::Rgba);
         assert_eq!(out, [255, 0, 0, 255, 0, 0, 0, 0, 32, 64, 128, 80, 32, 64, 128, 80]);
     }
@@ -238,5 +298,6 @@ mod tests {
     fn sums_have_their_check_values() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
+        assert_eq!(adler32(&[0xff; 5000]), 0x54b2_7596);
     }
 }

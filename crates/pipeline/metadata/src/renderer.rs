@@ -41,8 +41,8 @@ pub struct Rendered {
 /// The caches inside are bounded and never change a result.
 pub struct Renderer {
     config: MetadataConfig,
-    templates: Templates,
-    painter: Painter,
+    pub(crate) templates: Templates,
+    pub(crate) painter: Painter,
     contract: Block,
     template: Digest,
 }

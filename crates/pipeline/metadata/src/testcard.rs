@@ -18,10 +18,7 @@ pub(crate) fn config() -> MetadataConfig {
         display: BTreeMap::from([
             ("strength".to_owned(), Display { label: Some("Strength".to_owned()), ..number.clone() }),
             ("attack".to_owned(), number),
-            (
-                "streak".to_owned(),
-                Display { display_type: Some(DisplayType::Number), ..Display::default() },
-            ),
+            ("streak".to_owned(), Display { display_type: Some(DisplayType::Number), ..Display::default() }),
         ]),
         collection: Collection {
             name: "Living Nations".to_owned(),
@@ -88,7 +85,14 @@ pub(crate) const SAMPLES: [Sample; 8] = [
         date: "1974-07-31",
         history: &[70, 72, 75, 74, 78, 79, 81, 80, 82, 84, 83, 85, 86],
     },
-    Sample { subject: "Åland", tier: "Bronze", numbers: [0, 0, 0, 0, 0], record: "0-0-1", date: "1900-01-31", history: &[0] },
+    Sample {
+        subject: "Åland",
+        tier: "Bronze",
+        numbers: [0, 0, 0, 0, 0],
+        record: "0-0-1",
+        date: "1900-01-31",
+        history: &[0],
+    },
     Sample {
         subject: "Argentina",
         tier: "Legend",
@@ -97,7 +101,14 @@ pub(crate) const SAMPLES: [Sample; 8] = [
         date: "2022-12-31",
         history: &[100, 99, 100, 100],
     },
-    Sample { subject: "Curaçao", tier: "Silver", numbers: [39, 35, 42, 18, 1], record: "unknown", date: "2011-10-31", history: &[] },
+    Sample {
+        subject: "Curaçao",
+        tier: "Silver",
+        numbers: [39, 35, 42, 18, 1],
+        record: "unknown",
+        date: "2011-10-31",
+        history: &[],
+    },
 ];
 
 impl Sample {

@@ -88,6 +88,9 @@ pub struct TargetConfig {
     pub minus: String,
     /// Larger margins count as this one.
     pub limit: i64,
+    /// What a margin counts, for people.
+    #[serde(default)]
+    pub unit: String,
 }
 
 impl TrainConfig {

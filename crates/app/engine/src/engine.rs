@@ -1,0 +1,319 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use enliven_chain::{DevChain, Publisher, Rpc};
+use enliven_content::BlockStore;
+use enliven_models::PairModel;
+use enliven_oracle::{Committee, aggregate};
+use enliven_store::{Batch, Store, Table};
+use enliven_types::{Cid, Codec, Digest, Report, from_cbor, to_cbor};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::cuts::read_events;
+use crate::{CutPlanner, EngineError, EpochOutcome, Holds, Plan, Replica, Stage, Timings, restore};
+
+const DEFINITION: &[u8] = b"definition";
+
+/// What is kept of an epoch after it is posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// What was signed.
+    pub report: Report,
+    /// What was hashed for the signatures.
+    pub signing_digest: Digest,
+    /// The collection's directory.
+    pub directory: Cid,
+    /// The cut.
+    pub cut: Cid,
+    /// The watermark, in milliseconds since 1970.
+    pub watermark: i64,
+    /// How far the log was read.
+    pub offset: u64,
+    /// Changed tokens, mints not counted.
+    pub updated: u64,
+    /// New tokens.
+    pub minted: u64,
+    /// The tokens that changed: (id, receipt, metadata).
+    pub changed: Vec<(u64, Cid, Cid)>,
+    /// The tokens that did not.
+    pub holds: Holds,
+    /// The transaction of the report.
+    pub transaction: String,
+    /// The block of the report.
+    pub block: u64,
+    /// The gas of the report.
+    pub report_gas: u64,
+    /// The gas of minting.
+    pub mint_gas: u64,
+}
+
+/// After each epoch.
+#[derive(Clone, Debug)]
+pub struct Progress<'a> {
+    /// The epoch just posted.
+    pub record: &'a EpochRecord,
+    /// The last epoch that the log has events for.
+    pub last: u64,
+    /// How many tokens there are.
+    pub tokens: usize,
+}
+
+/// What a run came to, over all epochs in the store.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunSummary {
+    /// Epochs posted in this run.
+    pub epochs_now: u64,
+    /// Epochs posted in all.
+    pub epochs: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Changed tokens, mints not counted.
+    pub updates: u64,
+    /// Unchanged tokens.
+    pub holds: Holds,
+    /// Gas of all reports.
+    pub report_gas: u64,
+    /// Gas of all mints.
+    pub mint_gas: u64,
+    /// The last state root.
+    pub root: Digest,
+    /// Where the time of this run went, over all threads.
+    pub timings: Timings,
+}
+
+/// Drives a collection: log, committee, content, chain, checkpoints.
+pub struct Engine {
+    plan: Arc<Plan>,
+    store: Arc<dyn Store>,
+    blocks: Arc<dyn BlockStore>,
+    publisher: Publisher,
+    /// The embedded chain, whose clock follows the replayed events.
+    devchain: Option<Arc<DevChain>>,
+    committee: Committee,
+    nodes: Vec<Replica>,
+    planner: CutPlanner,
+    domain_oracle: [u8; 20],
+}
+
+impl Engine {
+    /// Opens a collection and recovers what earlier runs left.
+    pub fn open(
+        plan: Arc<Plan>,
+        store: Arc<dyn Store>,
+        blocks: Arc<dyn BlockStore>,
+        publisher: Publisher,
+        devchain: Option<Arc<DevChain>>,
+        committee: Committee,
+    ) -> Result<Engine, EngineError> {
+        check_definition(&plan, &*store)?;
+        blocks.put_all(&plan.blocks)?;
+        let mut planner = CutPlanner::default();
+        planner.read(&plan, &*store)?;
+        let first = match last_record(&*store)? {
+            None => Replica::new(plan.clone())?,
+            Some(record) => {
+                let events = read_events(&*store, plan.view.source(), 0, record.offset)?;
+                restore(plan.clone(), &*blocks, &record.directory, record.report.epoch, record.cut, &events)?
+            }
+        };
+        let on_chain = publisher.last_epoch()?.epoch;
+        if on_chain < first.epoch() || on_chain > first.epoch() + 1 {
+            let reason = format!("the chain is at epoch {on_chain}, the store at epoch {}", first.epoch());
+            return Err(EngineError::ChainMismatch { reason });
+        }
+        let nodes = vec![first; committee.addresses().len()];
+        let domain_oracle = publisher.deployment().oracle.into_array();
+        Ok(Engine { plan, store, blocks, publisher, devchain, committee, nodes, planner, domain_oracle })
+    }
+
+    /// Posts every epoch that the log has events for, at most `limit`.
+    pub fn run(&mut self, limit: u64, mut progress: impl FnMut(&Progress<'_>)) -> Result<RunSummary, EngineError> {
+        self.planner.read(&self.plan, &*self.store)?;
+        let last = self.planner.last_epoch(&self.plan);
+        let mut timings = Timings::default();
+        let mut epochs_now = 0;
+        while self.nodes[0].epoch() < last && epochs_now < limit {
+            let record = self.epoch(&mut timings)?;
+            epochs_now += 1;
+            progress(&Progress { record: &record, last, tokens: self.nodes[0].tokens().len() });
+        }
+        let mut summary = summarise(&*self.store)?;
+        summary.epochs_now = epochs_now;
+        summary.timings = timings;
+        Ok(summary)
+    }
+
+    /// One epoch: recompute on every node, store, sign, post, mint, checkpoint.
+    fn epoch(&mut self, timings: &mut Timings) -> Result<EpochRecord, EngineError> {
+        let epoch = self.nodes[0].epoch() + 1;
+        let before = self.nodes[0].offset();
+        let spec = self.planner.spec(&self.plan, epoch, before);
+        let to: u64 = spec.partitions.iter().map(|partition| partition.offset).sum();
+        // Each node reads the log and computes for itself.
+        let (store, source) = (&self.store, self.plan.view.source());
+        let outcomes: Vec<Result<EpochOutcome, EngineError>> = self
+            .nodes
+            .par_iter_mut()
+            .enumerate()
+            .map(|(number, node)| {
+                let events = read_events(&**store, source, before, to)?;
+                let mut outcome = node.step(&spec, &events)?;
+                if number > 0 {
+                    // The first node stores the blocks for all; the others have hashed theirs.
+                    outcome.blocks = Vec::new();
+                }
+                Ok(outcome)
+            })
+            .collect();
+        let domain = Report::domain(self.publisher.deployment().chain_id, self.domain_oracle);
+        let mut digests = Vec::with_capacity(outcomes.len());
+        let mut proposal = None;
+        for outcome in outcomes {
+            let outcome = outcome?;
+            timings.add(&outcome.timings);
+            digests.push(outcome.report.signing_digest(&domain));
+            proposal.get_or_insert(outcome);
+        }
+        let Some(outcome) = proposal else {
+            return Err(EngineError::Record { what: "committee".into(), reason: "it has no nodes".into() });
+        };
+        timings.time(Stage::Content, || self.blocks.put_all(&outcome.blocks))?;
+        let signed = timings.time(Stage::Oracle, || {
+            let votes = self.committee.sign(&*self.store, epoch, &digests)?;
+            aggregate(&outcome.report, digests[0], &votes, self.nodes.len())
+        })?;
+        let (posted, mint_gas) = timings.time(Stage::Chain, || self.post(&signed))?;
+        let record = EpochRecord {
+            signing_digest: digests[0],
+            directory: outcome.report.directory.to_cid(Codec::DagPb),
+            cut: outcome.cut,
+            watermark: spec.watermark.0,
+            offset: to,
+            updated: outcome.changes.len() as u64 - outcome.minted,
+            minted: outcome.minted,
+            changed: outcome
+                .changes
+                .iter()
+                .map(|change| (change.receipt.state.token_id, change.cid, change.receipt.state.metadata))
+                .collect(),
+            holds: outcome.holds,
+            transaction: posted.tx_hash.to_string(),
+            block: posted.block,
+            report_gas: posted.gas_used,
+            mint_gas,
+            report: outcome.report,
+        };
+        timings.time(Stage::Store, || {
+            let mut batch = Batch::default();
+            for change in &outcome.changes {
+                let state = &change.receipt.state;
+                batch.put(Table::History, history_key(state.token_id, state.sequence), change.cid.to_bytes());
+            }
+            batch.put(Table::Epochs, epoch.to_be_bytes(), to_cbor(&record));
+            self.store.commit(batch)
+        })?;
+        Ok(record)
+    }
+
+    /// Posts the report and mints the tokens that are missing; both find what an earlier run did.
+    fn post(&self, signed: &enliven_types::SignedReport) -> Result<(enliven_chain::Posted, u64), EngineError> {
+        let watermark = self.plan.watermark(signed.report.epoch).seconds();
+        if let Some(chain) = &self.devchain {
+            chain.set_next_timestamp(u64::try_from(watermark).unwrap_or(0));
+        }
+        let posted = self.publisher.post(signed)?;
+        let minted = self.publisher.minted()?;
+        let tokens = self.nodes[0].tokens().len() as u64;
+        let mut gas = 0;
+        if minted < tokens {
+            gas = self.publisher.mint(tokens - minted, self.publisher.client().address())?.gas_used;
+        }
+        Ok((posted, gas))
+    }
+
+    /// The state after the last epoch, as the first node has it.
+    pub fn replica(&self) -> &Replica {
+        &self.nodes[0]
+    }
+
+    /// The chain.
+    pub fn rpc(&self) -> Arc<dyn Rpc> {
+        self.publisher.client().rpc().clone()
+    }
+
+    /// The model that scores.
+    pub fn model(&self) -> &PairModel {
+        &self.plan.model
+    }
+}
+
+/// (token, sequence), in the order of both.
+pub(crate) fn history_key(token: u64, sequence: u64) -> [u8; 16] {
+    let mut key = [0u8; 16];
+    key[..8].copy_from_slice(&token.to_be_bytes());
+    key[8..].copy_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+/// A store belongs to one definition and one model for good.
+fn check_definition(plan: &Plan, store: &dyn Store) -> Result<(), EngineError> {
+    let manifest = format!("{} with model {}", plan.definition, plan.model_digest);
+    match store.get(Table::Meta, DEFINITION)? {
+        Some(stored) if stored == manifest.as_bytes() => Ok(()),
+        Some(stored) => {
+            let stored = String::from_utf8_lossy(&stored).into_owned();
+            Err(EngineError::OtherDefinition { stored, manifest })
+        }
+        None => {
+            let mut batch = Batch::default();
+            batch.put(Table::Meta, DEFINITION, manifest);
+            Ok(store.commit(batch)?)
+        }
+    }
+}
+
+/// The record of an epoch.
+pub(crate) fn record(store: &dyn Store, epoch: u64) -> Result<Option<EpochRecord>, EngineError> {
+    match store.get(Table::Epochs, &epoch.to_be_bytes())? {
+        Some(bytes) => Ok(Some(from_cbor("epoch record", &bytes)?)),
+        None => Ok(None),
+    }
+}
+
+/// The record of the last epoch.
+pub(crate) fn last_record(store: &dyn Store) -> Result<Option<EpochRecord>, EngineError> {
+    match store.last(Table::Epochs, &[], &[0xff; 9])? {
+        Some((_, bytes)) => Ok(Some(from_cbor("epoch record", &bytes)?)),
+        None => Ok(None),
+    }
+}
+
+/// Every epoch's record, in order.
+pub(crate) fn records(store: &dyn Store) -> Result<Vec<EpochRecord>, EngineError> {
+    let mut found = Vec::new();
+    for (_, bytes) in store.range(Table::Epochs, &[], &[0xff; 9], usize::MAX)? {
+        found.push(from_cbor("epoch record", &bytes)?);
+    }
+    Ok(found)
+}
+
+/// Adds up every epoch in the store.
+pub(crate) fn summarise(store: &dyn Store) -> Result<RunSummary, EngineError> {
+    let mut summary = RunSummary::default();
+    let mut tokens = BTreeMap::new();
+    for record in records(store)? {
+        summary.epochs += 1;
+        summary.updates += record.updated;
+        summary.holds.add(&record.holds);
+        summary.report_gas += record.report_gas;
+        summary.mint_gas += record.mint_gas;
+        summary.root = record.report.state_root;
+        for (id, _, _) in &record.changed {
+            *tokens.entry(*id).or_insert(0u64) += 1;
+        }
+    }
+    summary.tokens = tokens.len() as u64;
+    Ok(summary)
+}

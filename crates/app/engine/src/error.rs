@@ -1,0 +1,88 @@
+use thiserror::Error;
+
+/// What can go wrong while a collection is checked, run or read.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The manifest parses, but says something impossible.
+    #[error("{reason}")]
+    Manifest {
+        /// The path of the value, such as `features.define.2.where`.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file that the manifest names cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Asset {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The data directory was made with another manifest.
+    #[error(
+        "this data directory holds a collection with another definition ({stored}, the manifest is {manifest})\nhint: choose another directory with --data, or undo the change of the manifest, template or model"
+    )]
+    OtherDefinition {
+        /// The digest in the store.
+        stored: String,
+        /// The digest of the manifest at hand.
+        manifest: String,
+    },
+    /// The chain holds a collection that this data directory does not know.
+    #[error(
+        "the chain and the data directory disagree: {reason}\nhint: use the data directory that the collection was made with, or delete both to start anew"
+    )]
+    ChainMismatch {
+        /// What differs.
+        reason: String,
+    },
+    /// A stored record is missing or cannot be read.
+    #[error("the stored {what} is missing or damaged: {reason}")]
+    Record {
+        /// Which record.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// There is no such token.
+    #[error("there is no token `{name}` (ids run from 1 to {count}; names are those of the entities)")]
+    NoToken {
+        /// What was asked for.
+        name: String,
+        /// How many tokens there are.
+        count: u64,
+    },
+    /// There is no such epoch.
+    #[error("there is no epoch {epoch} (epochs run from 1 to {last})")]
+    NoEpoch {
+        /// What was asked for.
+        epoch: u64,
+        /// The last one.
+        last: u64,
+    },
+    /// A source failed as a whole.
+    #[error(transparent)]
+    Source(#[from] enliven_sources::SourceError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] enliven_store::StoreError),
+    /// The content store failed.
+    #[error(transparent)]
+    Content(#[from] enliven_content::ContentError),
+    /// The model is not usable.
+    #[error(transparent)]
+    Model(#[from] enliven_models::ModelError),
+    /// Metadata cannot be made.
+    #[error(transparent)]
+    Metadata(#[from] enliven_metadata::MetadataError),
+    /// The committee failed.
+    #[error(transparent)]
+    Oracle(#[from] enliven_oracle::OracleError),
+    /// The chain failed.
+    #[error(transparent)]
+    Chain(#[from] enliven_chain::ChainError),
+    /// A record does not decode.
+    #[error(transparent)]
+    Type(#[from] enliven_types::TypeError),
+}

@@ -1,0 +1,78 @@
+use std::collections::BTreeMap;
+
+use enliven_features::{Aggregate, FeatureConfig, FeaturesConfig};
+use enliven_metadata::MetadataConfig;
+use enliven_models::ModelConfig;
+use enliven_oracle::OracleConfig;
+use enliven_policy::{PolicyConfig, TraitConfig};
+use enliven_sources::SourceConfig;
+use enliven_types::Period;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One living collection: `enliven.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// When epochs close.
+    pub epochs: EpochsConfig,
+    /// Where events come from, by name.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// What is known of each entity.
+    pub features: FeaturesConfig,
+    /// What scores it.
+    pub model: ModelConfig,
+    /// What a token shows.
+    pub traits: Vec<TraitConfig>,
+    /// When a change is allowed.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// How traits become JSON and a card.
+    pub metadata: MetadataConfig,
+    /// Who signs.
+    #[serde(default)]
+    pub oracle: OracleConfig,
+    /// Which chain. Not part of what is signed: the same collection may live on another chain.
+    #[serde(default)]
+    pub chain: ChainConfig,
+}
+
+/// When epochs close.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EpochsConfig {
+    /// The length of an epoch: `month`, `year`, or a length such as `7d`.
+    pub period: Period,
+    /// The first epoch sees all events before the period that contains this day.
+    pub start: String,
+}
+
+/// The chain that tokens live on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// The JSON-RPC endpoint; without it the embedded dev chain is used. Keys come from the
+    /// environment: `ENLIVEN_CHAIN_KEY` pays, `ENLIVEN_ORACLE_KEYS` sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpc: Option<String>,
+    /// The royalty of a sale.
+    #[serde(default)]
+    pub royalty: RoyaltyConfig,
+}
+
+/// The royalty of a sale (ERC-2981).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoyaltyConfig {
+    /// Hundredths of a percent of the price.
+    #[serde(default)]
+    pub bps: u16,
+}
+
+impl Manifest {
+    /// The name of the feature with a Glicko-2 rating, if there is one.
+    pub fn rating_feature(&self) -> Option<&str> {
+        let is_rating = |feature: &&FeatureConfig| matches!(feature.aggregate, Aggregate::Glicko2(_));
+        self.features.define.iter().find(is_rating).map(|feature| feature.name.as_str())
+    }
+}

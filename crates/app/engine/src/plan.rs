@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+
+use enliven_features::{FeatureView, Kind};
+use enliven_metadata::Renderer;
+use enliven_models::{Artifact, PairModel};
+use enliven_policy::Policy;
+use enliven_sources::{ColumnType, RowReader};
+use enliven_types::{Block, Codec, Digest, Period, Timestamp, to_jcs};
+use serde::{Deserialize, Serialize};
+
+use crate::{ChainConfig, EngineError, Manifest};
+
+/// The files that a manifest names, read by whoever may read files.
+#[derive(Clone, Debug)]
+pub struct Assets {
+    /// The card's SVG template.
+    pub template: String,
+    /// The model artifact's bytes.
+    pub model: Vec<u8>,
+}
+
+/// What an auditor needs besides events and model: stored as one canonical JSON block, whose digest
+/// is the report's `manifest`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// The version of this record: 1.
+    pub version: u32,
+    /// The manifest without the choice of chain.
+    pub manifest: Manifest,
+    /// The digest of the card's template, a raw block.
+    pub template: Digest,
+    /// The digest of the font that cards are drawn with; it comes with the program.
+    pub font: Digest,
+}
+
+/// A manifest that is checked and ready to run.
+pub struct Plan {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The features.
+    pub view: FeatureView,
+    /// The model.
+    pub model: PairModel,
+    /// The model as stored.
+    pub artifact: Artifact,
+    /// The policy.
+    pub policy: Policy,
+    /// The cards.
+    pub renderer: Renderer,
+    /// The blocks that a verifier needs: definition, template, model, contract metadata.
+    pub blocks: Vec<Block>,
+    /// The digest of the definition.
+    pub definition: Digest,
+    /// The digest of the model artifact.
+    pub model_digest: Digest,
+    /// The digest of the feature schema.
+    pub schema_digest: Digest,
+    start: Timestamp,
+}
+
+impl Plan {
+    /// Checks everything that can be checked without the model: what `enliven train` needs.
+    pub fn check_features(manifest: &Manifest) -> Result<FeatureView, EngineError> {
+        let source_name = &manifest.features.source;
+        let Some(source) = manifest.sources.get(source_name) else {
+            let available = manifest.sources.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let reason = format!("unknown source `{source_name}` (available: {available})");
+            return Err(wrong("features.source", reason));
+        };
+        for (name, config) in &manifest.sources {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if name.is_empty() || !name.chars().all(plain) {
+                return Err(wrong("sources", format!("`{name}` may have letters, digits, `_` and `-` only")));
+            }
+            RowReader::new(name, config).map_err(|error| wrong(&format!("sources.{name}"), error.to_string()))?;
+        }
+        let columns: BTreeMap<String, (Kind, u8)> =
+            source.columns.iter().map(|(name, kind)| (name.clone(), (kind_of(*kind), kind.scale()))).collect();
+        let view = FeatureView::new(&manifest.features, &columns)
+            .map_err(|error| wrong(&format!("features.{}", error.place()), strip(error.place(), &error)))?;
+        manifest.model.inputs.check(view.schema()).map_err(|error| wrong("model.inputs", error.to_string()))?;
+        for (name, _) in &manifest.model.inputs.context {
+            if !columns.contains_key(name) {
+                let available = columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let reason = format!("unknown column `{name}` (available: {available})");
+                return Err(wrong("model.inputs.context", reason));
+            }
+        }
+        manifest.model.train.span().map_err(|error| wrong("model.train", error.to_string()))?;
+        for (field, name) in
+            [("plus", &manifest.model.train.target.plus), ("minus", &manifest.model.train.target.minus)]
+        {
+            if !matches!(columns.get(name), Some((Kind::Int | Kind::Bool, _))) {
+                let reason = format!("`{name}` is not a column with numbers");
+                return Err(wrong(&format!("model.train.target.{field}"), reason));
+            }
+        }
+        Policy::new(&manifest.traits, &manifest.policy, view.schema())
+            .map_err(|error| wrong(&format!("traits.{}", error.place()), strip(error.place(), &error)))?;
+        let names: Vec<&str> = manifest.traits.iter().map(|entry| entry.name.as_str()).collect();
+        manifest.metadata.check_traits(&names).map_err(|error| wrong("metadata.display", error.to_string()))?;
+        Timestamp::parse(&manifest.epochs.start).map_err(|error| wrong("epochs.start", error.to_string()))?;
+        if manifest.metadata.collection.symbol.is_none() {
+            return Err(wrong("metadata.collection", "`symbol` is needed: it is the token contract's symbol".into()));
+        }
+        if manifest.oracle.nodes == 0 || manifest.oracle.nodes > 64 {
+            return Err(wrong("oracle.nodes", "a committee has 1 to 64 nodes".into()));
+        }
+        Ok(view)
+    }
+
+    /// Checks a manifest and its files against each other.
+    pub fn new(manifest: &Manifest, assets: &Assets) -> Result<Plan, EngineError> {
+        let view = Plan::check_features(manifest)?;
+        let model_block = Block::new(Codec::DagCbor, assets.model.clone());
+        let model_digest = Digest::of_cid(&model_block.cid)?;
+        if let Some(wanted) = manifest.model.digest
+            && wanted != model_digest
+        {
+            let reason = format!("the artifact {} has the digest {model_digest}", manifest.model.artifact);
+            return Err(wrong("model.digest", reason));
+        }
+        let artifact = Artifact::from_bytes(&assets.model)?;
+        let model = PairModel::new(&artifact, view.schema())?;
+        let policy = Policy::new(&manifest.traits, &manifest.policy, view.schema())
+            .map_err(|error| wrong("traits", error.to_string()))?;
+        let renderer = Renderer::new(&manifest.metadata, &assets.template)?;
+        let signed_part = Manifest { chain: ChainConfig::default(), ..manifest.clone() };
+        let template = Block::new(Codec::Raw, assets.template.clone().into_bytes());
+        let definition = Definition {
+            version: 1,
+            manifest: signed_part,
+            template: renderer.template_digest(),
+            font: Renderer::font_digest(),
+        };
+        let definition = Block::new(Codec::Raw, to_jcs(&definition));
+        let start = Timestamp::parse(&manifest.epochs.start)?;
+        Ok(Plan {
+            definition: Digest::of_cid(&definition.cid)?,
+            model_digest,
+            schema_digest: view.schema().digest(),
+            start: manifest.epochs.period.start(manifest.epochs.period.index(start)),
+            blocks: vec![definition, template, model_block, renderer.contract_json()],
+            manifest: manifest.clone(),
+            view,
+            model,
+            artifact,
+            policy,
+            renderer,
+        })
+    }
+
+    /// The watermark of an epoch; the first epoch is 1.
+    pub fn watermark(&self, epoch: u64) -> Timestamp {
+        let period: Period = self.manifest.epochs.period;
+        period.start(period.index(self.start).saturating_add_unsigned(epoch.saturating_sub(1)))
+    }
+
+    /// The first epoch whose watermark is after `time`.
+    pub fn epoch_after(&self, time: Timestamp) -> u64 {
+        let period: Period = self.manifest.epochs.period;
+        let passed = period.index(time) - period.index(self.start);
+        u64::try_from(passed + 2).unwrap_or(1).max(1)
+    }
+}
+
+fn kind_of(column: ColumnType) -> Kind {
+    match column {
+        ColumnType::Text => Kind::Text,
+        ColumnType::Boolean => Kind::Bool,
+        ColumnType::Integer | ColumnType::Decimal(_) => Kind::Int,
+    }
+}
+
+fn wrong(path: &str, reason: String) -> EngineError {
+    EngineError::Manifest { path: path.to_string(), reason }
+}
+
+/// The message without the place in front; the place is shown with the file and line.
+fn strip(place: &str, error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.strip_prefix(place).and_then(|rest| rest.strip_prefix(": ")).map_or(text.clone(), str::to_string)
+}

@@ -1,0 +1,468 @@
+//! The pure function from (state before, cut, events) to the report.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use enliven_content::{Directory, Link};
+use enliven_features::FeatureState;
+use enliven_metadata::{CardInput, Renderer};
+use enliven_models::Scores;
+use enliven_policy::Inputs;
+use enliven_provenance::{MerkleTree, receipts_root};
+use enliven_types::{
+    Block, Cid, Codec, Cut, Decision, Digest, Event, FeatureVector, HoldReason, Receipt, Report, Score, Timestamp,
+    TokenState, TraitValue, leaf_hash,
+};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{CutSpec, EngineError, Plan, Stage, Timings};
+
+/// A segment of events is at most this long, below the size of one block.
+const SEGMENT_BYTES: usize = 1_000_000;
+
+/// One token as the replica knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenEntry {
+    /// Its state after its latest change.
+    pub state: TokenState,
+    /// The receipt of that change.
+    pub receipt: Cid,
+    /// The leading trait after each of the latest changes, oldest first.
+    pub history: VecDeque<i64>,
+}
+
+/// One change of one token.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// Its block's CID.
+    pub cid: Cid,
+}
+
+/// How many tokens were left as they are, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Nothing moved.
+    pub unchanged: u64,
+    /// Traits moved by less than their thresholds.
+    pub below_threshold: u64,
+    /// The last change was too recent.
+    pub cooldown: u64,
+}
+
+impl Holds {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.unchanged + self.below_threshold + self.cooldown
+    }
+
+    /// Adds another epoch's.
+    pub fn add(&mut self, other: &Holds) {
+        self.unchanged += other.unchanged;
+        self.below_threshold += other.below_threshold;
+        self.cooldown += other.cooldown;
+    }
+
+    fn count(&mut self, reason: &HoldReason) {
+        match reason {
+            HoldReason::Unchanged => self.unchanged += 1,
+            HoldReason::BelowThreshold { .. } => self.below_threshold += 1,
+            HoldReason::Cooldown { .. } => self.cooldown += 1,
+        }
+    }
+}
+
+/// What one epoch came to.
+#[derive(Clone, Debug)]
+pub struct EpochOutcome {
+    /// What is signed.
+    pub report: Report,
+    /// The cut's CID.
+    pub cut: Cid,
+    /// Every block that is new.
+    pub blocks: Vec<Block>,
+    /// In the order of token ids.
+    pub changes: Vec<Change>,
+    /// How many of the changes are mints.
+    pub minted: u64,
+    /// The others.
+    pub holds: Holds,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// The state of a collection after an epoch, and the step to the next.
+#[derive(Clone)]
+pub struct Replica {
+    plan: Arc<Plan>,
+    features: FeatureState,
+    tokens: Vec<TokenEntry>,
+    ids: BTreeMap<String, u64>,
+    tree: MerkleTree,
+    collection: Directory,
+    receipts: Directory,
+    epoch: u64,
+    offset: u64,
+    cut: Option<Cid>,
+}
+
+/// What was decided of one token, before anything is applied.
+struct Decided {
+    token_id: u64,
+    features: FeatureVector,
+    scores: Scores,
+    decision: Decision,
+}
+
+/// A decided change with everything that it brings.
+struct Made {
+    entry: TokenEntry,
+    receipt: Receipt,
+    blocks: Vec<Block>,
+    links: [(Cid, u64); 2],
+}
+
+impl Replica {
+    /// The state before the first epoch.
+    pub fn new(plan: Arc<Plan>) -> Result<Replica, EngineError> {
+        let mut collection = Directory::new();
+        let contract = plan.renderer.contract_json();
+        collection.insert("contract.json", Link::to_leaf(&contract))?;
+        Ok(Replica {
+            plan,
+            features: FeatureState::default(),
+            tokens: Vec::new(),
+            ids: BTreeMap::new(),
+            tree: MerkleTree::default(),
+            collection,
+            receipts: Directory::new(),
+            epoch: 0,
+            offset: 0,
+            cut: None,
+        })
+    }
+
+    /// The state after an epoch, from what that epoch left: its tokens in the order of their ids, its
+    /// directories, its cut, and all events up to it.
+    pub(crate) fn restored(
+        plan: Arc<Plan>,
+        events: &[(Event, Vec<u8>)],
+        tokens: Vec<TokenEntry>,
+        directories: (Directory, Directory),
+        epoch: u64,
+        cut: Cid,
+    ) -> Result<Replica, EngineError> {
+        let mut replica = Replica::new(plan)?;
+        for (event, _) in events {
+            replica.features.add(&replica.plan.view, event);
+        }
+        let mut leaves = Vec::with_capacity(tokens.len());
+        for entry in &tokens {
+            leaves.push(leaf_hash(&entry.state, &entry.receipt)?);
+            replica.ids.insert(entry.state.subject.clone(), entry.state.token_id);
+        }
+        replica.tree = MerkleTree::new(&leaves);
+        replica.tokens = tokens;
+        (replica.collection, replica.receipts) = directories;
+        replica.epoch = epoch;
+        replica.offset = events.len() as u64;
+        replica.cut = Some(cut);
+        Ok(replica)
+    }
+
+    /// The last epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// How far the log is read.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The root of the state tree.
+    pub fn root(&self) -> Digest {
+        self.tree.root()
+    }
+
+    /// The tokens, in the order of their ids.
+    pub fn tokens(&self) -> &[TokenEntry] {
+        &self.tokens
+    }
+
+    /// The features of a token at an instant up to the last watermark.
+    pub fn features_of(&self, token: &TokenEntry, time: Timestamp) -> FeatureVector {
+        self.features.vector_at(&self.plan.view, &token.state.subject, time)
+    }
+
+    /// The proof of a token's leaf.
+    pub fn proof(&self, token_id: u64) -> Option<Vec<Digest>> {
+        self.tree.proof(usize::try_from(token_id.checked_sub(1)?).ok()?)
+    }
+
+    /// The next epoch. `events` are those from [`Replica::offset`] to the cut's.
+    pub fn step(&mut self, spec: &CutSpec, events: &[(Event, Vec<u8>)]) -> Result<EpochOutcome, EngineError> {
+        let plan = self.plan.clone();
+        let previous_root = self.tree.root();
+        let mut timings = Timings::default();
+        let mut blocks = Vec::new();
+        let cut = timings.time(Stage::Provenance, || self.make_cut(spec, events, &mut blocks))?;
+        timings.time(Stage::Features, || {
+            for (event, _) in events {
+                self.features.add(&plan.view, event);
+            }
+            self.features.advance(&plan.view, spec.watermark);
+        });
+        let newcomers = self.newcomers(spec.watermark);
+        let decided = self.decide(&newcomers, spec.watermark, &mut timings);
+
+        let mut holds = Holds::default();
+        let mut updates = Vec::new();
+        for one in decided {
+            match &one.decision {
+                Decision::Hold(reason) => holds.count(reason),
+                Decision::Update { .. } => updates.push(one),
+            }
+        }
+        let made = self.make(updates, &newcomers, spec, cut.cid, &mut timings)?;
+        let outcome = timings.time(Stage::Provenance, || self.apply(made, &mut blocks))?;
+        let (changes, directory) = outcome;
+        let digests: Vec<Digest> =
+            changes.iter().map(|change| Digest::of_cid(&change.cid)).collect::<Result<_, _>>()?;
+        let validity = plan.manifest.oracle.validity_s;
+        let report = Report {
+            epoch: spec.epoch,
+            config_count: 1,
+            valid_until: u64::try_from(spec.watermark.seconds()).unwrap_or(0).saturating_add(validity),
+            previous_root,
+            state_root: self.tree.root(),
+            directory: Digest::of_cid(&directory)?,
+            receipts_root: receipts_root(&digests),
+            model: plan.model_digest,
+            manifest: plan.definition,
+            cut: Digest::of_cid(&cut.cid)?,
+        };
+        self.epoch = spec.epoch;
+        self.cut = Some(cut.cid);
+        let cut_cid = cut.cid;
+        blocks.push(cut);
+        Ok(EpochOutcome { report, cut: cut_cid, blocks, changes, minted: newcomers.len() as u64, holds, timings })
+    }
+
+    fn make_cut(
+        &mut self,
+        spec: &CutSpec,
+        events: &[(Event, Vec<u8>)],
+        blocks: &mut Vec<Block>,
+    ) -> Result<Block, EngineError> {
+        let read = spec.partitions.iter().map(|partition| partition.offset).sum::<u64>();
+        if spec.epoch != self.epoch + 1 || read != self.offset + events.len() as u64 {
+            let reason = format!(
+                "epoch {} with {} events after epoch {} at offset {}, the cut reads to {read}",
+                spec.epoch,
+                events.len(),
+                self.epoch,
+                self.offset
+            );
+            return Err(EngineError::Record { what: "cut".into(), reason });
+        }
+        let mut segments = Vec::new();
+        let mut segment = Vec::new();
+        for (_, bytes) in events {
+            if !segment.is_empty() && segment.len() + bytes.len() >= SEGMENT_BYTES {
+                segments.push(Block::new(Codec::Raw, std::mem::take(&mut segment)));
+            }
+            segment.extend_from_slice(bytes);
+            segment.push(b'\n');
+        }
+        if !segment.is_empty() {
+            segments.push(Block::new(Codec::Raw, segment));
+        }
+        let cut = Cut {
+            version: 1,
+            epoch: spec.epoch,
+            watermark: spec.watermark,
+            partitions: spec.partitions.clone(),
+            previous: self.cut,
+            segments: segments.iter().map(|block| block.cid).collect(),
+        };
+        blocks.extend(segments);
+        self.offset = read;
+        Ok(cut.to_block())
+    }
+
+    /// Entities that have no token yet, in the order of (first event, name).
+    fn newcomers(&self, watermark: Timestamp) -> Vec<String> {
+        let known = self.features.entities_before(watermark);
+        known.into_iter().map(|(_, name)| name).filter(|name| !self.ids.contains_key(name)).collect()
+    }
+
+    fn decide(&self, newcomers: &[String], watermark: Timestamp, timings: &mut Timings) -> Vec<Decided> {
+        let plan = &self.plan;
+        let known = self.tokens.iter().map(|entry| (entry.state.subject.as_str(), Some(&entry.state)));
+        let all: Vec<(&str, Option<&TokenState>)> =
+            known.chain(newcomers.iter().map(|name| (name.as_str(), None))).collect();
+        let decided: Vec<(Decided, [std::time::Duration; 3])> = all
+            .par_iter()
+            .enumerate()
+            .map(|(place, (name, last))| {
+                let start = Instant::now();
+                let features = self.features.vector_at(&plan.view, name, watermark);
+                let read = Instant::now();
+                let scores = plan.model.score(&features);
+                let scored = Instant::now();
+                let inputs = Inputs { features: &features, margin: scores.margin, points: scores.points };
+                let decision = plan.policy.decide(&inputs, *last, watermark);
+                let times = [read - start, scored - read, scored.elapsed()];
+                (Decided { token_id: place as u64 + 1, features, scores, decision }, times)
+            })
+            .collect();
+        let mut found = Vec::with_capacity(decided.len());
+        for (one, times) in decided {
+            for (stage, time) in [Stage::Features, Stage::Model, Stage::Policy].into_iter().zip(times) {
+                timings.book(stage, time);
+            }
+            found.push(one);
+        }
+        found
+    }
+
+    fn make(
+        &self,
+        updates: Vec<Decided>,
+        newcomers: &[String],
+        spec: &CutSpec,
+        cut: Cid,
+        timings: &mut Timings,
+    ) -> Result<Vec<Made>, EngineError> {
+        let made: Vec<Result<(Made, Timings), EngineError>> = updates
+            .into_par_iter()
+            .map(|one| {
+                let last = self.tokens.get(one.token_id as usize - 1);
+                let subject = match last {
+                    Some(entry) => entry.state.subject.clone(),
+                    None => newcomers[one.token_id as usize - 1 - self.tokens.len()].clone(),
+                };
+                self.make_one(one, last, subject, spec, cut)
+            })
+            .collect();
+        let mut all = Vec::with_capacity(made.len());
+        for one in made {
+            let (made, times) = one?;
+            timings.add(&times);
+            all.push(made);
+        }
+        Ok(all)
+    }
+
+    fn make_one(
+        &self,
+        one: Decided,
+        last: Option<&TokenEntry>,
+        subject: String,
+        spec: &CutSpec,
+        cut: Cid,
+    ) -> Result<(Made, Timings), EngineError> {
+        let plan = &self.plan;
+        let mut timings = Timings::default();
+        let Decision::Update { reasons, before, after } = one.decision else {
+            return Err(EngineError::Record { what: "decision".into(), reason: "a hold makes nothing".into() });
+        };
+        let attribution = timings.time(Stage::Explain, || plan.model.explain(&one.features));
+        let sequence = last.map_or(1, |entry| entry.state.sequence + 1);
+        let mut history = last.map(|entry| entry.history.clone()).unwrap_or_default();
+        push_history(&mut history, after.first().map(|entry| &entry.value));
+        let values: Vec<i64> = history.iter().copied().collect();
+        let rendered = timings.time(Stage::Metadata, || {
+            plan.renderer.render(&CardInput {
+                token_id: one.token_id,
+                subject: &subject,
+                sequence,
+                epoch: spec.epoch,
+                at: spec.watermark,
+                traits: &after,
+                history: &values,
+            })
+        })?;
+        let state = TokenState {
+            token_id: one.token_id,
+            subject,
+            sequence,
+            epoch: spec.epoch,
+            changed_at: spec.watermark,
+            traits: after,
+            metadata: rendered.json.cid,
+        };
+        let margin: Score = one.scores.margin;
+        let receipt = Receipt {
+            version: 1,
+            epoch: spec.epoch,
+            previous: last.map(|entry| entry.receipt),
+            cut,
+            manifest: plan.definition,
+            model: plan.model_digest,
+            schema: plan.schema_digest,
+            features: one.features,
+            score: margin,
+            attribution,
+            reasons,
+            before,
+            state: state.clone(),
+        };
+        let start = Instant::now();
+        let block = receipt.to_block();
+        let entry = TokenEntry { state, receipt: block.cid, history };
+        let links = [(rendered.json.cid, rendered.json.bytes.len() as u64), (block.cid, block.bytes.len() as u64)];
+        let blocks = vec![rendered.json, rendered.svg, rendered.png, block];
+        timings.book(Stage::Provenance, start.elapsed());
+        Ok((Made { entry, receipt, blocks, links }, timings))
+    }
+
+    fn apply(&mut self, made: Vec<Made>, blocks: &mut Vec<Block>) -> Result<(Vec<Change>, Cid), EngineError> {
+        let mut changes = Vec::with_capacity(made.len());
+        let mut leaves = Vec::new();
+        let before = self.tokens.len();
+        for one in made {
+            let id = one.entry.state.token_id;
+            let [(metadata, metadata_size), (receipt, receipt_size)] = one.links;
+            self.collection.insert(&format!("{id}.json"), Link { cid: metadata, size: metadata_size })?;
+            self.receipts.insert(&id.to_string(), Link { cid: receipt, size: receipt_size })?;
+            leaves.push((id as usize - 1, leaf_hash(&one.entry.state, &receipt)?));
+            blocks.extend(one.blocks);
+            changes.push(Change { cid: receipt, receipt: one.receipt });
+            match self.tokens.get_mut(id as usize - 1) {
+                Some(entry) => *entry = one.entry,
+                None => {
+                    self.ids.insert(one.entry.state.subject.clone(), id);
+                    self.tokens.push(one.entry);
+                }
+            }
+        }
+        if self.tokens.len() == before {
+            self.tree.set(leaves);
+        } else {
+            let all: Vec<Digest> =
+                self.tokens.iter().map(|entry| leaf_hash(&entry.state, &entry.receipt)).collect::<Result<_, _>>()?;
+            self.tree = MerkleTree::new(&all);
+        }
+        let (receipts, receipt_blocks) = self.receipts.commit();
+        self.collection.insert("receipts", receipts)?;
+        let (collection, collection_blocks) = self.collection.commit();
+        blocks.extend(receipt_blocks);
+        blocks.extend(collection_blocks);
+        Ok((changes, collection.cid))
+    }
+}
+
+/// Adds the leading trait's value; only the latest are kept.
+pub(crate) fn push_history(history: &mut VecDeque<i64>, leading: Option<&TraitValue>) {
+    if let Some(TraitValue::Number(value)) = leading {
+        history.push_back(*value);
+        if history.len() > Renderer::MAX_HISTORY {
+            history.pop_front();
+        }
+    }
+}

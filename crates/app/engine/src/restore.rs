@@ -1,0 +1,158 @@
+//! The state that an epoch left, read back from its published blocks.
+//!
+//! Crash recovery reads it from the data directory; the verifier reads it from any content source,
+//! and holds the state root against the chain.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use enliven_content::{BlockStore, Directory, list_directory, resolve};
+use enliven_metadata::Renderer;
+use enliven_provenance::check_link;
+use enliven_types::{Cid, Codec, Cut, Digest, Event, Receipt, from_cbor};
+
+use crate::replica::push_history;
+use crate::{EngineError, Plan, Replica, TokenEntry};
+
+/// A directory with more entries is refused.
+const MAX_TOKENS: usize = 10_000_000;
+/// A token with more changes is refused.
+const MAX_CHANGES: usize = 1_000_000;
+
+/// What an epoch published.
+pub struct Published<'a> {
+    blocks: &'a dyn BlockStore,
+}
+
+impl<'a> Published<'a> {
+    /// Reads from `blocks`, which check every block's hash.
+    pub fn new(blocks: &'a dyn BlockStore) -> Published<'a> {
+        Published { blocks }
+    }
+
+    /// The block of a CID.
+    pub fn block(&self, what: &str, cid: &Cid) -> Result<Vec<u8>, EngineError> {
+        self.blocks.get(cid)?.ok_or_else(|| EngineError::Record {
+            what: what.to_string(),
+            reason: format!("the block {cid} is not there"),
+        })
+    }
+
+    /// The latest receipt of every token of a collection's directory, by token id.
+    pub fn receipt_links(&self, directory: &Cid) -> Result<BTreeMap<u64, Cid>, EngineError> {
+        let receipts = resolve(self.blocks, directory, "receipts")?;
+        let mut links = BTreeMap::new();
+        for (name, link) in list_directory(self.blocks, &receipts, MAX_TOKENS)? {
+            let id: u64 = name.parse().map_err(|_| EngineError::Record {
+                what: "directory".into(),
+                reason: format!("the entry receipts/{name} is no token id"),
+            })?;
+            links.insert(id, link.cid);
+        }
+        Ok(links)
+    }
+
+    /// The metadata of every token of a collection's directory, by token id.
+    pub fn metadata_links(&self, directory: &Cid) -> Result<BTreeMap<u64, Cid>, EngineError> {
+        let mut links = BTreeMap::new();
+        for (name, link) in list_directory(self.blocks, directory, MAX_TOKENS)? {
+            if let Some(Ok(id)) = name.strip_suffix(".json").map(str::parse) {
+                links.insert(id, link.cid);
+            }
+        }
+        Ok(links)
+    }
+
+    /// A receipt.
+    pub fn receipt(&self, cid: &Cid) -> Result<Receipt, EngineError> {
+        Ok(from_cbor("receipt", &self.block("receipt", cid)?)?)
+    }
+
+    /// A token's receipts from the mint to `last`, each checked to follow the one before.
+    pub fn history(&self, last: &Cid) -> Result<Vec<(Cid, Receipt)>, EngineError> {
+        let mut found = Vec::new();
+        let mut next = Some(*last);
+        while let Some(cid) = next {
+            if found.len() == MAX_CHANGES {
+                let reason = format!("more than {MAX_CHANGES} receipts lead to {last}");
+                return Err(EngineError::Record { what: "history".into(), reason });
+            }
+            let receipt = self.receipt(&cid)?;
+            next = receipt.previous;
+            found.push((cid, receipt));
+        }
+        found.reverse();
+        for place in 0..found.len() {
+            let before = place.checked_sub(1).map(|before| (&found[before].0, &found[before].1));
+            check_link(&found[place].0, &found[place].1, before)
+                .map_err(|error| EngineError::Record { what: "history".into(), reason: error.to_string() })?;
+        }
+        Ok(found)
+    }
+
+    /// The cut with this digest.
+    pub fn cut(&self, digest: Digest) -> Result<Cut, EngineError> {
+        Ok(from_cbor("cut", &self.block("cut", &digest.to_cid(Codec::DagCbor))?)?)
+    }
+
+    /// The events of a cut's segments, with their canonical bytes.
+    pub fn events(&self, cut: &Cut) -> Result<Vec<(Event, Vec<u8>)>, EngineError> {
+        let mut events = Vec::new();
+        for segment in &cut.segments {
+            let bytes = self.block("segment of events", segment)?;
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                let Some(line) = line.strip_suffix(b"\n") else {
+                    let reason = format!("{segment} ends inside an event");
+                    return Err(EngineError::Record { what: "segment of events".into(), reason });
+                };
+                let event = Event::from_bytes(line).map_err(|error| EngineError::Record {
+                    what: "event".into(),
+                    reason: format!("number {} of the cut of epoch {}: {error}", events.len(), cut.epoch),
+                })?;
+                events.push((event, line.to_vec()));
+            }
+        }
+        Ok(events)
+    }
+}
+
+/// The replica as the epoch of `directory` and `cut` left it. `events` are all events up to the cut.
+pub fn restore(
+    plan: Arc<Plan>,
+    blocks: &dyn BlockStore,
+    directory: &Cid,
+    epoch: u64,
+    cut: Cid,
+    events: &[(Event, Vec<u8>)],
+) -> Result<Replica, EngineError> {
+    let published = Published::new(blocks);
+    let mut tokens = Vec::new();
+    for (place, (id, cid)) in published.receipt_links(directory)?.into_iter().enumerate() {
+        if id != place as u64 + 1 {
+            let reason = format!("token {} has no receipt", place + 1);
+            return Err(EngineError::Record { what: "directory".into(), reason });
+        }
+        tokens.push(entry(&published, cid)?);
+    }
+    let collection = Directory::load(blocks, directory, MAX_TOKENS)?;
+    let receipts = Directory::load(blocks, &resolve(blocks, directory, "receipts")?, MAX_TOKENS)?;
+    Replica::restored(plan, events, tokens, (collection, receipts), epoch, cut)
+}
+
+/// A token from its latest receipt, with as much of its past as a card shows.
+fn entry(published: &Published<'_>, cid: Cid) -> Result<TokenEntry, EngineError> {
+    let latest = published.receipt(&cid)?;
+    let mut leading = VecDeque::new();
+    leading.push_front(latest.state.traits.first().map(|entry| entry.value.clone()));
+    let mut next = latest.previous;
+    while let Some(before) = next.filter(|_| leading.len() < Renderer::MAX_HISTORY) {
+        let receipt = published.receipt(&before)?;
+        leading.push_front(receipt.state.traits.first().map(|entry| entry.value.clone()));
+        next = receipt.previous;
+    }
+    let mut history = VecDeque::new();
+    for value in &leading {
+        push_history(&mut history, value.as_ref());
+    }
+    Ok(TokenEntry { state: latest.state, receipt: cid, history })
+}

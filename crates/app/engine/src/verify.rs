@@ -1,0 +1,616 @@
+//! Recomputes a collection from what is public: an RPC endpoint, the token's address and a source of
+//! content. Nothing of the running process is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use enliven_chain::{Address, ChainReader, CommitteeConfig, PostedReport, Rpc};
+use enliven_content::{BlockStore, ContentError};
+use enliven_metadata::Renderer;
+use enliven_oracle::check_signatures;
+use enliven_provenance::{check_link, receipts_root};
+use enliven_types::{Block, Cid, Codec, Cut, Digest, Event, Receipt, Report, from_json_strict};
+use serde::Serialize;
+
+use crate::{Assets, CutSpec, Definition, EpochOutcome, Plan, Published, Replica, restore};
+
+/// What is checked, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The reports on chain follow one another without a gap.
+    Reports,
+    /// Each report is signed by a quorum of the committee of its time.
+    Signatures,
+    /// The manifest, template and font are those that were signed.
+    Manifest,
+    /// The model artifact is the one that was signed, and is valid.
+    Model,
+    /// The cuts follow one another and their events are all there, once each.
+    Events,
+    /// The receipts lead back to the mints and make up the signed receipts root.
+    Receipts,
+    /// The directory names the metadata of the receipts, and all its files are there.
+    Metadata,
+    /// The features, recomputed from the events.
+    Features,
+    /// The scores, recomputed from features and model.
+    Scores,
+    /// The attributions, recomputed.
+    Attributions,
+    /// The decisions, recomputed from scores, features and the states before.
+    Policy,
+    /// The cards and JSON, recomputed from the traits.
+    Cards,
+    /// The state root, the directory and the rest of the report, recomputed.
+    Root,
+}
+
+impl Step {
+    /// Every step, in order.
+    pub const ALL: [Step; 13] = [
+        Step::Reports,
+        Step::Signatures,
+        Step::Manifest,
+        Step::Model,
+        Step::Events,
+        Step::Receipts,
+        Step::Metadata,
+        Step::Features,
+        Step::Scores,
+        Step::Attributions,
+        Step::Policy,
+        Step::Cards,
+        Step::Root,
+    ];
+}
+
+/// Which epochs are recomputed. Reports and signatures are always checked up to the last of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every epoch, from the first.
+    All,
+    /// One epoch, from the state that the one before published.
+    One(u64),
+    /// The last epoch.
+    Last,
+}
+
+/// A content source that is not trusted: every block is hashed again.
+struct Checked<'a>(&'a dyn BlockStore);
+
+impl BlockStore for Checked<'_> {
+    fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ContentError> {
+        let Some(bytes) = self.0.get(cid)? else { return Ok(None) };
+        let block = Block { cid: *cid, bytes };
+        if !block.is_intact() {
+            return Err(ContentError::Corrupt { cid: Box::new(*cid), place: "the content source".into() });
+        }
+        Ok(Some(block.bytes))
+    }
+
+    fn put_all(&self, blocks: &[Block]) -> Result<(), ContentError> {
+        self.0.put_all(blocks)
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool, ContentError> {
+        self.0.has(cid)
+    }
+}
+
+/// How one step went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The step.
+    pub step: Step,
+    /// How many things of its kind were checked before the end or the first difference.
+    pub checked: u64,
+    /// Whether the step passed; none if it was not reached.
+    pub passed: Option<bool>,
+    /// What was checked, or the first difference.
+    pub detail: String,
+}
+
+/// How the verification went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether every step passed.
+    pub passed: bool,
+    /// The first epoch that was recomputed.
+    pub from: u64,
+    /// The last epoch that was recomputed.
+    pub to: u64,
+    /// The state root of the last epoch, if it was recomputed.
+    pub root: Option<Digest>,
+    /// Step by step.
+    pub checks: Vec<Check>,
+}
+
+/// An auditor.
+pub struct Verifier<'a> {
+    rpc: Arc<dyn Rpc>,
+    token: Address,
+    blocks: Arc<Checked<'a>>,
+    checks: BTreeMap<Step, Check>,
+}
+
+/// The first difference.
+struct Difference(Step, String);
+
+type Outcome<T> = Result<T, Difference>;
+
+/// Says at which step an error is a difference.
+trait At<T> {
+    fn at(self, step: Step) -> Outcome<T>;
+}
+
+impl<T, E: std::fmt::Display> At<T> for Result<T, E> {
+    fn at(self, step: Step) -> Outcome<T> {
+        self.map_err(|error| Difference(step, error.to_string()))
+    }
+}
+
+/// The published side of an epoch.
+struct Theirs {
+    links: BTreeMap<u64, Cid>,
+    metadata: BTreeMap<u64, Cid>,
+    changed: BTreeMap<u64, (Cid, Receipt)>,
+}
+
+impl<'a> Verifier<'a> {
+    /// Of the collection with this token contract.
+    pub fn new(rpc: Arc<dyn Rpc>, token: Address, blocks: &'a dyn BlockStore) -> Verifier<'a> {
+        Verifier { rpc, token, blocks: Arc::new(Checked(blocks)), checks: BTreeMap::new() }
+    }
+
+    /// Checks; `progress` is told of each recomputed epoch and of the last one.
+    pub fn run(mut self, scope: Scope, mut progress: impl FnMut(u64, u64)) -> Verdict {
+        let (mut from, mut to, mut root) = (0, 0, None);
+        let outcome = self.check(scope, &mut (&mut from, &mut to, &mut root), &mut progress);
+        let failed = outcome.err();
+        if let Some(Difference(step, detail)) = &failed {
+            let entry = self.entry(*step);
+            entry.passed = Some(false);
+            entry.detail = detail.clone();
+        }
+        let reached = failed.as_ref().map_or(Step::Root, |difference| difference.0);
+        let mut checks = Vec::new();
+        for step in Step::ALL {
+            let mut check = self.entry(step).clone();
+            if check.passed.is_none() && check.checked > 0 {
+                check.passed = Some(true);
+            }
+            if check.passed.is_none() {
+                check.detail = if step > reached { "not reached".into() } else { "nothing to check".into() };
+            }
+            checks.push(check);
+        }
+        Verdict { passed: failed.is_none(), from, to, root, checks }
+    }
+
+    fn check(
+        &mut self,
+        scope: Scope,
+        found: &mut (&mut u64, &mut u64, &mut Option<Digest>),
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Outcome<()> {
+        let reader = ChainReader::open(self.rpc.clone(), self.token).at(Step::Reports)?;
+        let mut reports = self.reports(&reader)?;
+        let count = reports.len() as u64;
+        let (from, to) = match scope {
+            Scope::All => (1, count),
+            Scope::One(epoch) => (epoch, epoch),
+            Scope::Last => (count, count),
+        };
+        if from == 0 || to > count {
+            return Err(Difference(Step::Reports, format!("there is no epoch {to}; the chain has 1 to {count}")));
+        }
+        (*found.0, *found.1) = (from, to);
+        reports.truncate(to as usize);
+        self.signatures(&reader, &reports)?;
+        let plan = Arc::new(self.plan(&reports)?);
+        let reports: Vec<Report> = reports.into_iter().map(|posted| posted.signed.report).collect();
+        *found.2 = Some(self.recompute(plan, &reports, from, progress)?);
+        Ok(())
+    }
+
+    fn reports(&mut self, reader: &ChainReader) -> Outcome<Vec<PostedReport>> {
+        let reports = reader.reports().at(Step::Reports)?;
+        let mut root = Digest::ZERO;
+        for (place, posted) in reports.iter().enumerate() {
+            let report = &posted.signed.report;
+            let wanted = place as u64 + 1;
+            if report.epoch != wanted {
+                return Err(Difference(Step::Reports, format!("epoch {} stands where {wanted} should", report.epoch)));
+            }
+            if report.previous_root != root {
+                let detail = format!("epoch {wanted} follows the root {}, not {root}", report.previous_root);
+                return Err(Difference(Step::Reports, detail));
+            }
+            root = report.state_root;
+            self.passed(Step::Reports);
+        }
+        let last = reader.last_epoch().at(Step::Reports)?;
+        let Some(posted) = reports.last() else {
+            return Err(Difference(Step::Reports, "no report has been posted".into()));
+        };
+        let report = &posted.signed.report;
+        if (last.epoch, last.state_root.0, last.directory.0) != (report.epoch, report.state_root.0, report.directory.0)
+        {
+            let detail =
+                format!("the contract holds epoch {}, the last report is of epoch {}", last.epoch, report.epoch);
+            return Err(Difference(Step::Reports, detail));
+        }
+        let uri = reader.token_uri(1).at(Step::Reports)?;
+        let wanted = format!("ipfs://{}/1.json", report.directory.to_cid(Codec::DagPb));
+        if uri != wanted {
+            return Err(Difference(Step::Reports, format!("tokenURI(1) is {uri}, not {wanted}")));
+        }
+        self.detail(Step::Reports, "reports on chain, without a gap; tokenURI follows the last");
+        Ok(reports)
+    }
+
+    fn signatures(&mut self, reader: &ChainReader, reports: &[PostedReport]) -> Outcome<()> {
+        let configs = reader.configs().at(Step::Signatures)?;
+        for posted in reports {
+            let report = &posted.signed.report;
+            let wrong = |why: String| Difference(Step::Signatures, format!("epoch {}: {why}", report.epoch));
+            if let Some(why) = &posted.unavailable {
+                return Err(wrong(why.clone()));
+            }
+            let mine = |config: &&CommitteeConfig| {
+                config.oracle == posted.oracle && config.config_count == report.config_count
+            };
+            let config = configs.iter().find(mine).ok_or_else(|| wrong("its committee is unknown".into()))?;
+            let domain = Report::domain(reader.chain_id(), posted.oracle.into_array());
+            let signers: Vec<[u8; 20]> = config.signers.iter().map(|signer| signer.into_array()).collect();
+            check_signatures(&posted.signed, report.signing_digest(&domain), &signers, usize::from(config.threshold))
+                .map_err(|error| wrong(error.to_string()))?;
+            self.passed(Step::Signatures);
+        }
+        self.detail(Step::Signatures, "reports signed by a quorum");
+        Ok(())
+    }
+
+    fn plan(&mut self, reports: &[PostedReport]) -> Outcome<Plan> {
+        let source = self.blocks.clone();
+        let blocks = Published::new(&*source);
+        let first = &reports[0].signed.report;
+        for posted in reports {
+            let report = &posted.signed.report;
+            if report.manifest != first.manifest {
+                return Err(Difference(Step::Manifest, format!("epoch {} names another manifest", report.epoch)));
+            }
+            if report.model != first.model {
+                return Err(Difference(Step::Model, format!("epoch {} names another model", report.epoch)));
+            }
+        }
+        let bytes = blocks.block("manifest", &first.manifest.to_cid(Codec::Raw)).at(Step::Manifest)?;
+        let definition: Definition = from_json_strict("manifest", &bytes).at(Step::Manifest)?;
+        if definition.font != Renderer::font_digest() {
+            let detail = format!("it was drawn with the font {}, this program has another", definition.font);
+            return Err(Difference(Step::Manifest, detail));
+        }
+        let template = blocks.block("template", &definition.template.to_cid(Codec::Raw)).at(Step::Manifest)?;
+        let template = String::from_utf8(template).at(Step::Manifest)?;
+        Plan::check_features(&definition.manifest).at(Step::Manifest)?;
+        self.passed(Step::Manifest);
+        self.detail(Step::Manifest, "manifest with its template and font");
+        let model = blocks.block("model", &first.model.to_cid(Codec::DagCbor)).at(Step::Model)?;
+        let plan = Plan::new(&definition.manifest, &Assets { template, model }).at(Step::Model)?;
+        if plan.definition != first.manifest {
+            let detail = format!("recomputed as {}, signed as {}", plan.definition, first.manifest);
+            return Err(Difference(Step::Manifest, detail));
+        }
+        self.passed(Step::Model);
+        self.detail(Step::Model, "model artifact");
+        Ok(plan)
+    }
+
+    fn recompute(
+        &mut self,
+        plan: Arc<Plan>,
+        reports: &[Report],
+        from: u64,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Outcome<Digest> {
+        let source = self.blocks.clone();
+        let published = Published::new(&*source);
+        let mut cuts = Cuts::default();
+        let mut history: Vec<(Event, Vec<u8>)> = Vec::new();
+        for report in &reports[..from as usize - 1] {
+            history.extend(cuts.next(&published, report)?.1);
+            self.passed(Step::Events);
+        }
+        let (mut replica, mut before) = self.start(&plan, reports, from, &cuts, &history)?;
+        drop(history);
+        let last = reports.len() as u64;
+        for report in &reports[from as usize - 1..] {
+            let (cut, events) = cuts.next(&published, report)?;
+            self.passed(Step::Events);
+            let theirs = self.receipts(&published, report, &before)?;
+            self.metadata(&published, report, &theirs, &before)?;
+            let spec = CutSpec { epoch: cut.epoch, watermark: cut.watermark, partitions: cut.partitions.clone() };
+            if cut.watermark != plan.watermark(report.epoch) {
+                let detail = format!("epoch {}: the watermark is {}", report.epoch, cut.watermark);
+                return Err(Difference(Step::Events, detail));
+            }
+            let ours = replica.step(&spec, &events).at(Step::Root)?;
+            self.compare(&ours, &theirs, report)?;
+            let Theirs { links, metadata, changed } = theirs;
+            (before.links, before.metadata) = (links, metadata);
+            before.changed.extend(changed);
+            progress(report.epoch, last);
+        }
+        self.detail(Step::Events, "cuts with all their events");
+        self.detail(Step::Receipts, "receipts that lead back to the mint");
+        self.detail(Step::Metadata, "files of metadata");
+        for step in [Step::Features, Step::Scores, Step::Attributions, Step::Policy, Step::Cards] {
+            self.detail(step, "changes recomputed, equal to the receipts");
+        }
+        self.detail(Step::Root, "reports recomputed, equal to the signed ones");
+        Ok(replica.root())
+    }
+
+    /// The state before epoch `from`: empty, or what the epoch before published, held against the
+    /// root that the chain has.
+    fn start(
+        &mut self,
+        plan: &Arc<Plan>,
+        reports: &[Report],
+        from: u64,
+        cuts: &Cuts,
+        history: &[(Event, Vec<u8>)],
+    ) -> Outcome<(Replica, Theirs)> {
+        let source = self.blocks.clone();
+        let published = Published::new(&*source);
+        let mut theirs = Theirs { links: BTreeMap::new(), metadata: BTreeMap::new(), changed: BTreeMap::new() };
+        let Some(cut) = cuts.last.filter(|_| from > 1) else {
+            return Ok((Replica::new(plan.clone()).at(Step::Root)?, theirs));
+        };
+        let report = &reports[from as usize - 2];
+        let directory = report.directory.to_cid(Codec::DagPb);
+        theirs.links = published.receipt_links(&directory).at(Step::Receipts)?;
+        theirs.metadata = published.metadata_links(&directory).at(Step::Metadata)?;
+        for (id, cid) in &theirs.links {
+            let mut receipts = published.history(cid).at(Step::Receipts)?;
+            self.entry(Step::Receipts).checked += receipts.len() as u64;
+            if let Some(latest) = receipts.pop() {
+                theirs.changed.insert(*id, latest);
+            }
+        }
+        let replica = restore(plan.clone(), &*source, &directory, from - 1, cut, history).at(Step::Receipts)?;
+        if replica.root() != report.state_root {
+            let detail = format!(
+                "the receipts of epoch {} make the root {}, the chain has {}",
+                from - 1,
+                replica.root(),
+                report.state_root
+            );
+            return Err(Difference(Step::Receipts, detail));
+        }
+        Ok((replica, theirs))
+    }
+
+    fn receipts(&mut self, published: &Published<'_>, report: &Report, before: &Theirs) -> Outcome<Theirs> {
+        let wrong = |why: String| Difference(Step::Receipts, format!("epoch {}: {why}", report.epoch));
+        let directory = report.directory.to_cid(Codec::DagPb);
+        let links = published.receipt_links(&directory).map_err(|error| wrong(error.to_string()))?;
+        if let Some(id) = before.links.keys().find(|id| !links.contains_key(id)) {
+            return Err(wrong(format!("token {id} has no receipt any more")));
+        }
+        let mut changed = BTreeMap::new();
+        let mut digests = Vec::new();
+        for (id, cid) in &links {
+            if before.links.get(id) == Some(cid) {
+                continue;
+            }
+            let receipt = published.receipt(cid).map_err(|error| wrong(format!("token {id}: {error}")))?;
+            let last = before.changed.get(id).map(|(cid, receipt)| (cid, receipt));
+            check_link(cid, &receipt, last).map_err(|error| wrong(error.to_string()))?;
+            let named = [
+                ("token", receipt.state.token_id == *id),
+                ("epoch", receipt.epoch == report.epoch),
+                ("cut", receipt.cut == report.cut.to_cid(Codec::DagCbor)),
+                ("manifest", receipt.manifest == report.manifest),
+                ("model", receipt.model == report.model),
+            ];
+            if let Some((what, _)) = named.iter().find(|(_, same)| !same) {
+                return Err(wrong(format!("the receipt of token {id} names another {what}")));
+            }
+            digests.push(Digest::of_cid(cid).map_err(|error| wrong(error.to_string()))?);
+            changed.insert(*id, (*cid, receipt));
+            self.passed(Step::Receipts);
+        }
+        let root = receipts_root(&digests);
+        if root != report.receipts_root {
+            return Err(wrong(format!("the receipts make the root {root}, signed was {}", report.receipts_root)));
+        }
+        let metadata = published
+            .metadata_links(&directory)
+            .map_err(|error| Difference(Step::Metadata, format!("epoch {}: {error}", report.epoch)))?;
+        Ok(Theirs { links, metadata, changed })
+    }
+
+    fn metadata(
+        &mut self,
+        published: &Published<'_>,
+        report: &Report,
+        theirs: &Theirs,
+        before: &Theirs,
+    ) -> Outcome<()> {
+        let wrong =
+            |id: u64, why: String| Difference(Step::Metadata, format!("epoch {}, token {id}: {why}", report.epoch));
+        for (id, cid) in &theirs.metadata {
+            let known = theirs.changed.get(id).or_else(|| before.changed.get(id));
+            let Some((_, receipt)) = known else { return Err(wrong(*id, "it has no receipt".into())) };
+            if receipt.state.metadata != *cid {
+                let detail = format!("the directory names {cid}, the receipt {}", receipt.state.metadata);
+                return Err(wrong(*id, detail));
+            }
+        }
+        if theirs.metadata.len() != theirs.links.len() {
+            let detail = format!("{} files and {} receipts", theirs.metadata.len(), theirs.links.len());
+            return Err(Difference(Step::Metadata, format!("epoch {}: {detail}", report.epoch)));
+        }
+        for (id, (_, receipt)) in &theirs.changed {
+            let json =
+                published.block("metadata", &receipt.state.metadata).map_err(|error| wrong(*id, error.to_string()))?;
+            self.passed(Step::Metadata);
+            for link in ipfs_links(&json) {
+                published.block("image", &link).map_err(|error| wrong(*id, error.to_string()))?;
+                self.passed(Step::Metadata);
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, ours: &EpochOutcome, theirs: &Theirs, report: &Report) -> Outcome<()> {
+        let epoch = report.epoch;
+        let mine: BTreeMap<u64, (&Cid, &Receipt)> =
+            ours.changes.iter().map(|change| (change.receipt.state.token_id, (&change.cid, &change.receipt))).collect();
+        for (id, (cid, receipt)) in &mine {
+            let name = format!("epoch {epoch}, token {id} ({})", receipt.state.subject);
+            let Some((their_cid, their)) = theirs.changed.get(id) else {
+                return Err(Difference(Step::Policy, format!("{name}: recomputed as an update, published as a hold")));
+            };
+            self.compare_receipts(&name, receipt, their)?;
+            if *cid != their_cid {
+                return Err(Difference(Step::Root, format!("{name}: the receipt is {cid}, published is {their_cid}")));
+            }
+        }
+        if let Some(id) = theirs.changed.keys().find(|id| !mine.contains_key(id)) {
+            let detail = format!("epoch {epoch}, token {id}: recomputed as a hold, published as an update");
+            return Err(Difference(Step::Policy, detail));
+        }
+        for (what, mine, their) in [
+            ("cut", ours.report.cut, report.cut),
+            ("receipts root", ours.report.receipts_root, report.receipts_root),
+            ("directory", ours.report.directory, report.directory),
+            ("previous root", ours.report.previous_root, report.previous_root),
+            ("state root", ours.report.state_root, report.state_root),
+        ] {
+            if mine != their {
+                let detail = format!("epoch {epoch}: the {what} is {mine}, signed was {their}");
+                return Err(Difference(Step::Root, detail));
+            }
+        }
+        let theirs_rest = Report { config_count: ours.report.config_count, ..report.clone() };
+        if ours.report != theirs_rest {
+            let detail = format!(
+                "epoch {epoch}: the report is valid until {}, not {}",
+                report.valid_until, ours.report.valid_until
+            );
+            return Err(Difference(Step::Root, detail));
+        }
+        self.passed(Step::Root);
+        Ok(())
+    }
+
+    fn compare_receipts(&mut self, name: &str, ours: &Receipt, theirs: &Receipt) -> Outcome<()> {
+        let differ = |step, what: &str, mine: &dyn std::fmt::Debug, their: &dyn std::fmt::Debug| {
+            Err(Difference(step, format!("{name}: {what} is {mine:?}, published is {their:?}")))
+        };
+        if ours.schema != theirs.schema {
+            return differ(Step::Features, "the schema", &ours.schema, &theirs.schema);
+        }
+        for (place, (mine, their)) in ours.features.0.iter().zip(&theirs.features.0).enumerate() {
+            if mine != their {
+                return differ(Step::Features, &format!("feature {place}"), mine, their);
+            }
+        }
+        if ours.features != theirs.features {
+            return differ(Step::Features, "the number of features", &ours.features.0.len(), &theirs.features.0.len());
+        }
+        self.passed(Step::Features);
+        if ours.score != theirs.score {
+            return differ(Step::Scores, "the score", &ours.score.units, &theirs.score.units);
+        }
+        self.passed(Step::Scores);
+        if ours.attribution != theirs.attribution {
+            return differ(Step::Attributions, "the attribution", &ours.attribution, &theirs.attribution);
+        }
+        self.passed(Step::Attributions);
+        for (mine, their) in ours.state.traits.iter().zip(&theirs.state.traits) {
+            if mine != their {
+                return differ(Step::Policy, &format!("the trait `{}`", mine.name), &mine.value, &their.value);
+            }
+        }
+        if ours.reasons != theirs.reasons || ours.before != theirs.before {
+            return differ(Step::Policy, "the reason", &ours.reasons, &theirs.reasons);
+        }
+        self.passed(Step::Policy);
+        if ours.state.metadata != theirs.state.metadata {
+            let (mine, their) = (ours.state.metadata.to_string(), theirs.state.metadata.to_string());
+            return differ(Step::Cards, "the metadata", &mine, &their);
+        }
+        self.passed(Step::Cards);
+        Ok(())
+    }
+
+    fn entry(&mut self, step: Step) -> &mut Check {
+        let blank = Check { step, checked: 0, passed: None, detail: String::new() };
+        self.checks.entry(step).or_insert(blank)
+    }
+
+    fn passed(&mut self, step: Step) {
+        self.entry(step).checked += 1;
+    }
+
+    fn detail(&mut self, step: Step, what: &str) {
+        let entry = self.entry(step);
+        entry.detail = format!("{} {what}", entry.checked);
+    }
+}
+
+/// Walks the cuts from the first on.
+#[derive(Default)]
+struct Cuts {
+    last: Option<Cid>,
+    offset: u64,
+    seen: BTreeSet<Digest>,
+}
+
+impl Cuts {
+    fn next(&mut self, published: &Published<'_>, report: &Report) -> Outcome<(Cut, Vec<(Event, Vec<u8>)>)> {
+        let wrong = |why: String| Difference(Step::Events, format!("epoch {}: {why}", report.epoch));
+        let cut = published.cut(report.cut).map_err(|error| wrong(error.to_string()))?;
+        if cut.version != 1 || cut.epoch != report.epoch || cut.previous != self.last {
+            return Err(wrong("the cut does not follow the one before it".into()));
+        }
+        let events = published.events(&cut).map_err(|error| wrong(error.to_string()))?;
+        let offset: u64 = cut.partitions.iter().map(|partition| partition.offset).sum();
+        if offset != self.offset + events.len() as u64 {
+            let detail = format!("{} events between the offsets {} and {offset}", events.len(), self.offset);
+            return Err(wrong(detail));
+        }
+        for (event, _) in &events {
+            let key = Digest::sha256(format!("{}\n{}", event.source, event.id).as_bytes());
+            if !self.seen.insert(key) {
+                return Err(wrong(format!("the event {} of {} is there twice", event.id, event.source)));
+            }
+        }
+        self.last = Some(report.cut.to_cid(Codec::DagCbor));
+        self.offset = offset;
+        Ok((cut, events))
+    }
+}
+
+/// The CIDs behind `ipfs://` texts of a JSON document, wherever they stand in it.
+fn ipfs_links(json: &[u8]) -> Vec<Cid> {
+    fn walk(value: &serde_json::Value, found: &mut Vec<Cid>) {
+        match value {
+            serde_json::Value::String(text) => {
+                found.extend(text.strip_prefix("ipfs://").and_then(|cid| Cid::try_from(cid).ok()));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
+            serde_json::Value::Object(map) => map.values().for_each(|value| walk(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    if let Ok(value) = serde_json::from_slice(json) {
+        walk(&value, &mut found);
+    }
+    found
+}

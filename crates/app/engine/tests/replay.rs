@@ -1,0 +1,125 @@
+//! The whole flow in memory: golden digests, restarts, recovery at every step, late events.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::World;
+use enliven_engine::View;
+use enliven_store::{Batch, EventLog, Table};
+use enliven_types::{Digest, Event, Timestamp};
+use serde_json::json;
+
+/// The same digests in debug and release, with any number of threads, on every machine. A change of
+/// this file is a change of what is signed.
+#[test]
+fn golden_digests() {
+    let mut world = World::new(common::plan());
+    let summary = world.run(u64::MAX);
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    let records = view.epochs().unwrap();
+    let mut reports = Vec::new();
+    for record in &records {
+        reports.extend_from_slice(&record.signing_digest.0);
+    }
+    let found = json!({
+        "definition": world.plan.definition,
+        "model": world.plan.model_digest,
+        "epochs": summary.epochs,
+        "updates": summary.updates,
+        "first_report": records[0].signing_digest,
+        "last_report": records[records.len() - 1].signing_digest,
+        "all_reports": Digest::sha256(&reports),
+        "state_root": summary.root,
+        "directory": records[records.len() - 1].directory.to_string(),
+    });
+    let found = serde_json::to_string_pretty(&found).unwrap() + "\n";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/south-america.json");
+    if std::env::var_os("ENLIVEN_BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, golden, "to accept the new digests, run with ENLIVEN_BLESS=1 and say why in the changelog");
+}
+
+#[test]
+fn restarts_change_nothing() {
+    let mut whole = World::new(common::plan());
+    let whole = whole.run(40);
+    let mut parts = World::new(common::plan());
+    for step in [1, 7, 2, 20, 10] {
+        parts.run(step);
+        parts.reopen();
+    }
+    let parts = parts.run(0);
+    assert_eq!((parts.epochs, parts.root, parts.updates), (whole.epochs, whole.root, whole.updates));
+}
+
+/// The process may die after the report is posted and before the checkpoint is written.
+#[test]
+fn an_epoch_without_checkpoint_is_found_on_chain() {
+    let mut world = World::new(common::plan());
+    world.run(5);
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    let (before, gas) = (view.epoch(5).unwrap(), world.chain.block_number());
+    let mut batch = Batch::default();
+    batch.delete(Table::Epochs, 5u64.to_be_bytes());
+    world.store.commit(batch).unwrap();
+    world.reopen();
+    world.run(1);
+    let after = view.epoch(5).unwrap();
+    assert_eq!((before.report, before.transaction), (after.report, after.transaction));
+    assert_eq!(world.chain.block_number(), gas, "nothing was posted twice");
+}
+
+#[test]
+fn another_definition_is_refused_for_the_same_store() {
+    let mut world = World::new(common::plan());
+    world.run(1);
+    let mut manifest = common::manifest();
+    manifest.policy.cooldown_s += 1;
+    let other = std::sync::Arc::new(enliven_engine::Plan::new(&manifest, &common::assets()).unwrap());
+    let error = enliven_engine::Engine::open(
+        other,
+        world.store.clone(),
+        world.blocks.clone(),
+        world.publisher.clone(),
+        None,
+        common::committee(4),
+    )
+    .err()
+    .unwrap();
+    assert!(error.to_string().contains("another definition"), "{error}");
+}
+
+/// An event that comes after its epoch is posted counts from the next epoch on, on every node.
+#[test]
+fn late_events_enter_the_next_epoch() {
+    let mut world = World::new(common::plan());
+    world.run(10);
+    let log = EventLog::new(&*world.store, "results", 0);
+    let (mut late, _): (Event, _) = log.read(0, 1).unwrap().remove(0);
+    late.id = "late".into();
+    late.time = Timestamp::parse("2015-02-03").unwrap();
+    log.append(&[late]).unwrap();
+    world.run(2);
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    let count = EventLog::new(&*world.store, "results", 0).next_offset().unwrap();
+    assert!(view.epoch(10).unwrap().offset < count);
+    assert_eq!(view.epoch(11).unwrap().offset, count, "the cut reads on to the straggler");
+}
+
+#[test]
+fn explanations_sum_up() {
+    let mut world = World::new(common::plan());
+    world.run(30);
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    let brazil = view.find("brazil").unwrap();
+    let explanation = view.explain(brazil, None).unwrap();
+    assert_eq!(explanation.subject, "Brazil");
+    let (_, receipt) = view.receipts(brazil, None).unwrap().pop().unwrap();
+    let parts: i64 = explanation.contributions.iter().map(|part| part.units).sum();
+    assert_eq!(receipt.attribution.base + parts, receipt.score.units);
+    assert!(!explanation.sentences.is_empty());
+    assert!(view.find("Atlantis").is_err());
+}

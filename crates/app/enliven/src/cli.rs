@@ -1,0 +1,135 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Tokens that live: events to features to decisions to verified NFT metadata.
+#[derive(Debug, Parser)]
+#[command(name = "enliven", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Print the result as one JSON document.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where a collection is described and kept.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// The manifest.
+    #[arg(short, long, value_name = "FILE", default_value = "enliven.toml", env = "ENLIVEN_MANIFEST")]
+    pub manifest: PathBuf,
+    /// The data directory; by default `.enliven` beside the manifest.
+    #[arg(short, long, value_name = "DIR", env = "ENLIVEN_DATA")]
+    pub data: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a starter manifest, card template and sample results into a new folder.
+    New {
+        /// The folder; it must not exist or be empty.
+        folder: PathBuf,
+        /// What the collection follows.
+        #[arg(long, value_enum, default_value_t = Template::League)]
+        template: Template,
+    },
+    /// Check a manifest and everything that it names.
+    Validate {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Train the model, evaluate it on held-back events, and write the artifact.
+    Train {
+        #[command(flatten)]
+        place: Place,
+        /// Evaluate, but write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Read the sources and post every epoch that is due.
+    Run {
+        #[command(flatten)]
+        place: Place,
+        /// Stop after so many epochs.
+        #[arg(long, value_name = "N")]
+        epochs: Option<u64>,
+    },
+    /// Train, replay, verify, summarise and serve a collection in a data directory of its own.
+    Demo {
+        #[command(flatten)]
+        place: Place,
+        /// End after the summary.
+        #[arg(long)]
+        once: bool,
+        /// The address of the page.
+        #[arg(long, default_value = "127.0.0.1:8787")]
+        listen: SocketAddr,
+    },
+    /// Check a collection from the outside: chain, signatures, content, and every epoch recomputed.
+    Verify {
+        /// The JSON-RPC endpoint of the chain.
+        #[arg(long, value_name = "URL")]
+        rpc: String,
+        /// The token contract.
+        #[arg(long, value_name = "ADDRESS")]
+        token: String,
+        /// Where blocks come from: the URL of a trustless gateway, or the path of a block store.
+        #[arg(long, value_name = "URL|FILE")]
+        content: String,
+        /// One epoch to recompute, from the state that the one before it published.
+        #[arg(long, value_name = "N", conflicts_with = "all")]
+        epoch: Option<u64>,
+        /// Recompute every epoch from the first; without this, the last one.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say why a token changed.
+    Explain {
+        /// A token's id or the name that it follows.
+        token: String,
+        #[command(flatten)]
+        place: Place,
+        /// The last change at or before this epoch.
+        #[arg(long, value_name = "N")]
+        epoch: Option<u64>,
+    },
+    /// List the changes of a token.
+    History {
+        /// A token's id or the name that it follows.
+        token: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Serve the page, the API, the content and the embedded chain.
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// The address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8787", env = "ENLIVEN_LISTEN")]
+        listen: SocketAddr,
+    },
+    /// Check this machine and a collection's data, and say what to mend.
+    Doctor {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print the JSON Schema of the manifest.
+    Schema,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What a starter collection follows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Template {
+    /// Clubs that play each other; comes with made-up results.
+    League,
+}

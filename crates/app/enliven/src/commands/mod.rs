@@ -1,0 +1,46 @@
+//! One file per command.
+
+mod demo;
+mod doctor;
+mod new;
+mod read;
+mod run;
+mod serve;
+mod train;
+mod validate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::error::CliError;
+use crate::output::Output;
+
+/// Runs the command.
+pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
+    match &cli.command {
+        Command::New { folder, template } => new::run(folder, *template, output)?,
+        Command::Validate { place } => validate::run(place, output)?,
+        Command::Train { place, dry_run } => train::run(place, *dry_run, output)?,
+        Command::Run { place, epochs } => run::run(place, *epochs, output)?,
+        Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),
+        Command::Verify { rpc, token, content, epoch, all } => {
+            return verify::run(rpc, token, content, *epoch, *all, output);
+        }
+        Command::Explain { token, place, epoch } => read::explain(token, place, *epoch, output)?,
+        Command::History { token, place } => read::history(token, place, output)?,
+        Command::Serve { place, listen } => serve::run(place, *listen, output)?,
+        Command::Doctor { place } => return doctor::run(place, output),
+        Command::Schema => {
+            let schema = schemars::schema_for!(enliven_engine::Manifest);
+            let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+            output.result(&schema, &text);
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "enliven", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,134 @@
+use std::fmt::Write;
+
+use enliven_engine::{Plan, reference_field, training_rows};
+use enliven_models::{Artifact, Evaluation, PairModel, evaluate, train};
+use enliven_sources::FileSource;
+use enliven_types::{Block, Digest, Event};
+use serde::Serialize;
+
+use crate::cli::Place;
+use crate::error::CliError;
+use crate::manifest::Loaded;
+use crate::output::Output;
+
+/// What training came to.
+#[derive(Serialize)]
+pub struct Report {
+    /// The artifact's digest.
+    pub digest: Digest,
+    /// The artifact's size.
+    pub bytes: usize,
+    /// How many trees it has.
+    pub trees: usize,
+    /// How many rows it was trained on.
+    pub rows: u64,
+    /// The largest difference between a prediction before and after quantisation.
+    pub quantisation: f64,
+    /// Whether the artifact that was there before is the same; none if there was none.
+    pub same_as_before: Option<bool>,
+    /// How good it is.
+    pub evaluation: Evaluation,
+}
+
+/// Trains, evaluates, and writes the artifact.
+pub fn run(place: &Place, dry_run: bool, output: &Output) -> Result<(), CliError> {
+    let loaded = Loaded::read(&place.manifest)?;
+    let (report, block) = fit(&loaded, output)?;
+    let path = loaded.base().join(&loaded.manifest.model.artifact);
+    let mut text = table(&report);
+    if !dry_run {
+        // Written beside and renamed, so that a half-written model is never found.
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, &block.bytes).map_err(|error| CliError::file("write", &partial, &error))?;
+        std::fs::rename(&partial, &path).map_err(|error| CliError::file("write", &path, &error))?;
+        let _ = writeln!(text, "\nwritten to {}", path.display());
+    }
+    output.result(&report, &text);
+    Ok(())
+}
+
+/// Trains and evaluates in memory.
+pub fn fit(loaded: &Loaded, output: &Output) -> Result<(Report, Block), CliError> {
+    let manifest = loaded.check()?;
+    let view = Plan::check_features(&manifest)?;
+    let mut progress = output.progress("train", 4);
+    progress.tell(0, 4, "reading events");
+    let events = read_events(loaded)?;
+    progress.tell(1, 4, "point-in-time rows");
+    let rows = training_rows(&manifest, &view, &events);
+    let (from, until) = manifest.model.train.span().map_err(enliven_engine::EngineError::from)?;
+    let field = reference_field(&manifest, &view, &events, until);
+    progress.tell(2, 4, "trees");
+    let trained = train(&manifest.model, view.schema(), &rows, &field)?;
+    progress.tell(3, 4, "evaluation");
+    let model = PairModel::new(&trained.artifact, view.schema())?;
+    let rating = manifest.rating_feature().unwrap_or_default().to_string();
+    let evaluation = evaluate(&model, &rows, view.schema(), from, until, &rating)?;
+    let block = trained.artifact.to_block();
+    let digest = Digest::of_cid(&block.cid).map_err(enliven_engine::EngineError::from)?;
+    let before = std::fs::read(loaded.base().join(&manifest.model.artifact)).ok();
+    progress.done(&format!("{} rows, {} trees", trained.artifact.training.rows, trained.artifact.trees.len()));
+    let report = Report {
+        digest,
+        bytes: block.bytes.len(),
+        trees: trained.artifact.trees.len(),
+        rows: trained.artifact.training.rows,
+        quantisation: trained.quantisation,
+        same_as_before: before.map(|bytes| bytes == block.bytes),
+        evaluation,
+    };
+    // What was evaluated is what will be read back.
+    debug_assert_eq!(Artifact::from_bytes(&block.bytes).ok(), Some(trained.artifact));
+    Ok((report, block))
+}
+
+/// The qualities, the model beside the baselines.
+pub fn table(report: &Report) -> String {
+    let evaluation = &report.evaluation;
+    let mut text = format!(
+        "model {}\n{} trees, {} bytes, trained on {} rows; quantisation moved no prediction by more than {:.6}\n\n\
+         {} held-back events, {} to {}\n",
+        report.digest,
+        report.trees,
+        report.bytes,
+        report.rows,
+        report.quantisation,
+        evaluation.events,
+        evaluation.from.date(),
+        evaluation.to.date()
+    );
+    let _ = writeln!(text, "{:<20} {:>9} {:>9} {:>9}", "", "log loss", "Brier", "accuracy");
+    for quality in &evaluation.qualities {
+        let accuracy = quality.accuracy * 100.0;
+        let _ =
+            writeln!(text, "{:<20} {:>9.4} {:>9.4} {:>8.1}%", quality.name, quality.log_loss, quality.brier, accuracy);
+    }
+    let _ = writeln!(text, "\ncalibration of wins: given 0..100 %, won");
+    for bin in evaluation.calibration.iter().filter(|bin| bin.events > 0) {
+        let _ = writeln!(
+            text,
+            "  {:>3}-{:<3} % {:>6} events  given {:>5.1} %  won {:>5.1} %",
+            bin.from_percent,
+            bin.from_percent + 10,
+            bin.events,
+            bin.forecast * 100.0,
+            bin.observed * 100.0
+        );
+    }
+    text
+}
+
+fn read_events(loaded: &Loaded) -> Result<Vec<Event>, CliError> {
+    let name = &loaded.manifest.features.source;
+    let mut events = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for row in FileSource::open(name, &loaded.manifest.sources[name], loaded.base())? {
+        // Bad rows are counted by `run`; here they are only left out.
+        if let Ok(event) = row?
+            && seen.insert(event.id.clone())
+        {
+            events.push(event);
+        }
+    }
+    Ok(events)
+}

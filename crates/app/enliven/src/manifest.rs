@@ -1,0 +1,134 @@
+//! Reads `enliven.toml` and shows the place of a mistake.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use enliven_engine::{Assets, EngineError, Manifest, Plan};
+use toml::de::{DeTable, DeValue};
+
+use crate::error::CliError;
+
+/// A larger manifest, template or model is refused.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// A manifest that parsed, with its text for later messages.
+pub struct Loaded {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub manifest: Manifest,
+    text: String,
+}
+
+impl Loaded {
+    /// Reads and parses the file.
+    pub fn read(path: &Path) -> Result<Loaded, CliError> {
+        let text = read_text(path).map_err(|error| {
+            error.hint("`enliven new FOLDER` writes a starter manifest; --manifest FILE names another one")
+        })?;
+        match toml::from_str(&text) {
+            Ok(manifest) => Ok(Loaded { path: path.to_path_buf(), manifest, text }),
+            Err(error) => {
+                let span = error.span().unwrap_or(0..0);
+                Err(CliError::Manifest(show(path, &text, span, error.message())))
+            }
+        }
+    }
+
+    /// The folder that the manifest's paths start from.
+    pub fn base(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Checks everything that needs no model.
+    pub fn check(&self) -> Result<Manifest, CliError> {
+        Plan::check_features(&self.manifest).map_err(|error| self.place(error))?;
+        Ok(self.manifest.clone())
+    }
+
+    /// The checked plan, with the manifest's model and template.
+    pub fn plan(&self) -> Result<Arc<Plan>, CliError> {
+        self.check()?;
+        let path = self.base().join(&self.manifest.model.artifact);
+        let model = read_bytes(&path).map_err(|error| error.hint("run `enliven train` first: it writes the model"))?;
+        self.plan_with(model)
+    }
+
+    /// The checked plan with this model.
+    pub fn plan_with(&self, model: Vec<u8>) -> Result<Arc<Plan>, CliError> {
+        self.check()?;
+        let template = read_text(&self.base().join(&self.manifest.metadata.template))?;
+        let plan = Plan::new(&self.manifest, &Assets { template, model }).map_err(|error| self.place(error))?;
+        Ok(Arc::new(plan))
+    }
+
+    /// Shows a mistake in the manifest at its place.
+    fn place(&self, error: EngineError) -> CliError {
+        match error {
+            EngineError::Manifest { path, reason } => {
+                let span = locate(&self.text, &path);
+                CliError::Manifest(show(&self.path, &self.text, span, &reason))
+            }
+            other => CliError::Engine(other),
+        }
+    }
+}
+
+/// Reads a text file of bounded size.
+pub fn read_text(path: &Path) -> Result<String, CliError> {
+    String::from_utf8(read_bytes(path)?).map_err(|_| {
+        let error = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8");
+        CliError::file("read", path, &error)
+    })
+}
+
+/// Reads a file of bounded size.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    let size = std::fs::metadata(path).map_err(|error| CliError::file("read", path, &error))?.len();
+    if size > MAX_BYTES {
+        let error = std::io::Error::other(format!("it has {size} bytes, at most {MAX_BYTES} are read"));
+        return Err(CliError::file("read", path, &error));
+    }
+    std::fs::read(path).map_err(|error| CliError::file("read", path, &error))
+}
+
+/// The span of the value at a dotted path, or of the nearest value around it.
+fn locate(text: &str, path: &str) -> Range<usize> {
+    let Ok(table) = DeTable::parse(text) else { return 0..0 };
+    let mut span = 0..0;
+    let mut value: Option<&DeValue<'_>> = None;
+    for part in path.split('.') {
+        let next = match value {
+            None => table.get_ref().get(part),
+            Some(DeValue::Table(table)) => table.get(part),
+            Some(DeValue::Array(list)) => part.parse::<usize>().ok().and_then(|place| list.get(place)),
+            Some(_) => None,
+        };
+        let Some(next) = next else { break };
+        span = next.span();
+        value = Some(next.get_ref());
+    }
+    span
+}
+
+/// A message with the file, line and column, and carets under the value.
+fn show(path: &Path, text: &str, span: Range<usize>, message: &str) -> String {
+    let (reason, hint) = match message.split_once("\nhint: ") {
+        Some((reason, hint)) => (reason, Some(hint)),
+        None => (message, None),
+    };
+    // A caret under a whole table helps nobody: its first line is enough.
+    let end = text[span.start..span.end].find('\n').map_or(span.end, |length| span.start + length);
+    let shown = path.display().to_string();
+    let snippet = Snippet::source(text).path(&shown).annotation(AnnotationKind::Primary.span(span.start..end));
+    let mut group = Level::ERROR.primary_title(reason).element(snippet);
+    if let Some(hint) = hint {
+        group = group.element(Level::HELP.message(hint));
+    }
+    Renderer::plain().render(&[group])
+}

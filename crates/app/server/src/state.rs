@@ -1,0 +1,75 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use enliven_chain::{Deployment, DevChain};
+use enliven_engine::View;
+use tokio::sync::Semaphore;
+
+use crate::answer::ApiError;
+use crate::snapshot::Snapshot;
+
+/// So many reads run at once; more wait.
+const READS: usize = 8;
+/// A read that has waited so long for its turn is refused.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// What the server shows.
+pub struct State {
+    /// The collection.
+    pub view: View,
+    /// The embedded chain, if the collection lives on it.
+    pub chain: Option<Arc<DevChain>>,
+    /// Where the collection lives.
+    pub deployment: Deployment,
+}
+
+/// What every request handler gets.
+pub(crate) struct Shared {
+    pub state: State,
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub fn new(state: State) -> Arc<Shared> {
+        Arc::new(Shared { state, snapshot: Mutex::new(None), turns: Arc::new(Semaphore::new(READS)) })
+    }
+
+    pub fn view(&self) -> &View {
+        &self.state.view
+    }
+
+    /// All tokens after the last epoch; made once per epoch. Whoever comes while it is being made
+    /// waits for it instead of making another.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, ApiError> {
+        let last = self.view().last_epoch()?;
+        let epoch = last.as_ref().map_or(0, |record| record.report.epoch);
+        let mut kept = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = &*kept
+            && snapshot.epoch() >= epoch
+        {
+            return Ok(snapshot.clone());
+        }
+        let made = Arc::new(Snapshot::new(self.view(), last)?);
+        *kept = Some(made.clone());
+        Ok(made)
+    }
+
+    /// Runs a job that may block on a thread for such jobs.
+    pub async fn read<T: Send + 'static>(
+        self: &Arc<Shared>,
+        job: impl FnOnce(&Shared) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let Ok(Ok(turn)) = tokio::time::timeout(WAIT, self.turns.clone().acquire_owned()).await else {
+            return Err(ApiError::busy());
+        };
+        let shared = self.clone();
+        // The turn goes along: a client that leaves does not free it before its job has ended.
+        let run = move || {
+            let result = job(&shared);
+            drop(turn);
+            result
+        };
+        tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(ApiError::internal("a request handler failed")))
+    }
+}
