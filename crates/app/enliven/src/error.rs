@@ -24,6 +24,9 @@ pub enum CliError {
     /// Something below failed.
     #[error(transparent)]
     Engine(#[from] enliven_engine::EngineError),
+    /// The server failed.
+    #[error(transparent)]
+    Server(#[from] enliven_server::ServerError),
 }
 
 macro_rules! from_room {

@@ -19,11 +19,6 @@ impl Output {
         Output { json }
     }
 
-    /// Whether results are JSON.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// The result: as JSON, or as text.
     pub fn result<T: Serialize>(&self, value: &T, text: &str) {
         let shown = if self.json {
