@@ -64,13 +64,14 @@ fn matches(row: &TokenRow, query: &ListQuery) -> bool {
     row.traits.values().any(|value| matches!(value, TraitValue::Text(text) if text == word))
 }
 
-/// By `id`, `name`, `change`, `changed`, or the value of a trait, the largest first.
+/// By `id`, `name`, `change`, `changed` (of the latest, the largest first), or the value of a trait, the
+/// largest first.
 fn sort(view: &View, rows: &mut [&TokenRow], key: &str) -> Result<()> {
     match key {
         "id" => {}
         "name" => rows.sort_by_cached_key(|row| row.subject.to_lowercase()),
-        "change" => rows.sort_by_key(|row| Reverse(row.change.unwrap_or(0).unsigned_abs())),
-        "changed" => rows.sort_by(|left, right| right.epoch.cmp(&left.epoch)),
+        "change" => rows.sort_by_key(|row| Reverse(size(row))),
+        "changed" => rows.sort_by_key(|row| Reverse((row.epoch, size(row)))),
         name if view.plan().manifest.traits.iter().any(|config| config.name == name) => {
             rows.sort_by(|left, right| match (right.traits.get(name), left.traits.get(name)) {
                 (Some(TraitValue::Number(right)), Some(TraitValue::Number(left))) => right.cmp(left),
@@ -84,6 +85,11 @@ fn sort(view: &View, rows: &mut [&TokenRow], key: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The size of the latest change.
+fn size(row: &TokenRow) -> u64 {
+    row.change.unwrap_or(0).unsigned_abs()
 }
 
 /// `GET /api/tokens/{id}`

@@ -1,0 +1,102 @@
+//! The football example as a collection in a temporary folder, at once, ten or a hundred times its
+//! size.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use enliven_chain::{Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher};
+use enliven_content::{BlockStore, EmbeddedBlocks};
+use enliven_engine::{Assets, Engine, Manifest, Plan, RunSummary, ingest};
+use enliven_oracle::{Committee, NodeKey};
+use enliven_store::{EmbeddedStore, Store};
+
+/// What a run came to.
+pub struct Run {
+    pub summary: RunSummary,
+    pub ingest_s: f64,
+    pub replay_s: f64,
+    pub events: u64,
+    pub peak_mib: f64,
+}
+
+fn example() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/football")
+}
+
+/// Runs the example with `multiple` copies of every team and match, from `start`, for at most
+/// `epochs` epochs.
+///
+/// # Panics
+///
+/// Where anything fails: a benchmark of a broken run would say nothing.
+pub fn run(multiple: usize, start: &str, epochs: u64) -> Run {
+    let text = std::fs::read_to_string(example().join("enliven.toml")).expect("the example is there");
+    let mut manifest: Manifest = toml::from_str(&text).expect("the example parses");
+    manifest.epochs.start = start.to_string();
+    let assets = Assets {
+        template: std::fs::read_to_string(example().join("card.svg.jinja")).expect("the template is there"),
+        model: std::fs::read(example().join("model.cbor")).expect("the model is there"),
+    };
+    let plan = Arc::new(Plan::new(&manifest, &assets).expect("the example is valid"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let csv = std::fs::read_to_string(example().join("results.csv")).expect("the results are there");
+    std::fs::write(folder.path().join("results.csv"), multiply(&csv, multiple)).expect("room on disk");
+
+    let store: Arc<dyn Store> =
+        Arc::new(EmbeddedStore::open(&folder.path().join("state.redb")).expect("a new store opens"));
+    let blocks: Arc<dyn BlockStore> =
+        Arc::new(EmbeddedBlocks::open(folder.path().join("blocks.redb")).expect("a new store opens"));
+    let begin = Instant::now();
+    let ingested = ingest(&plan, &*store, folder.path(), |_| {}).expect("the results are read");
+    let ingest_s = begin.elapsed().as_secs_f64();
+    let config = DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() };
+    let chain = Arc::new(DevChain::open(&folder.path().join("chain.redb"), config).expect("a new chain opens"));
+    let keys = (0..manifest.oracle.nodes).map(NodeKey::development).collect();
+    let committee = Committee::new(keys).expect("the committee has a size");
+    let client = Client::new(chain.clone(), Key::dev(0).expect("dev keys are keys")).expect("the chain answers");
+    let deploy = DeployConfig {
+        name: "Bench".into(),
+        symbol: "BENCH".into(),
+        owner: None,
+        guardian: None,
+        royalty_receiver: None,
+        royalty_bps: 0,
+        signers: committee.addresses().into_iter().map(Into::into).collect(),
+        threshold: u8::try_from(committee.quorum()).unwrap_or(u8::MAX),
+    };
+    let publisher = Publisher::deploy(client, &deploy).expect("the contracts deploy");
+    let begin = Instant::now();
+    let mut engine =
+        Engine::open(plan, store, blocks, publisher, Some(chain), committee).expect("a new collection opens");
+    let summary = engine.run(epochs, |_| {}).expect("the epochs run");
+    let replay_s = begin.elapsed().as_secs_f64();
+    Run { summary, ingest_s, replay_s, events: ingested.new, peak_mib: peak_mib() }
+}
+
+/// Every match once per copy, each copy between teams of its own.
+fn multiply(csv: &str, multiple: usize) -> String {
+    let mut lines = csv.lines();
+    let header = lines.next().unwrap_or_default();
+    let mut text = format!("{header}\n");
+    for line in lines {
+        let cells: Vec<&str> = line.splitn(4, ',').collect();
+        for copy in 0..multiple {
+            if copy == 0 {
+                let _ = writeln!(text, "{line}");
+            } else {
+                let _ = writeln!(text, "{},{} {copy},{} {copy},{}", cells[0], cells[1], cells[2], cells[3]);
+            }
+        }
+    }
+    text
+}
+
+/// The largest resident size of this process so far.
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib: Option<f64> = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse().ok());
+    kib.map_or(f64::NAN, |kib| kib / 1024.0)
+}
