@@ -23,8 +23,7 @@ export async function epochs() {
   const node = el("section", {},
     el("h1", {}, "Epochs"),
     el("p", { class: "lead" }, "An epoch decides for every token, from all events before its date, whether a change is worth writing. The oracle signs one root for all of them."),
-    total === 0 && el("p", { class: "muted" }, "No epoch has been posted yet."),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of epochs" }, el("table", { class: "epochs" },
+    total === 0 ? el("p", { class: "notice" }, "No epoch has been posted yet.") : el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of epochs" }, el("table", { class: "epochs" },
       el("thead", {}, el("tr", {}, head("Epoch"), head("Events before"), head("Changed", "right"), head("Minted", "right"),
         head("Held", "right"), head("Gas", "right"), head("Gas per change", "right"), head("State root"))), body)),
     more);

@@ -38,7 +38,9 @@ impl Row {
     }
 }
 
-const BENCHES: [(&str, fn() -> Vec<Row>); 2] = [("replay", replay::replay), ("growth", replay::growth)];
+type Bench = fn() -> Vec<Row>;
+
+const BENCHES: [(&str, Bench); 2] = [("replay", replay::replay), ("growth", replay::growth)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

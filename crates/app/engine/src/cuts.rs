@@ -74,13 +74,11 @@ impl CutPlanner {
     }
 }
 
-/// The events of a source between two offsets, with their canonical bytes.
-pub(crate) fn read_events(
-    store: &dyn Store,
-    source: &str,
-    from: u64,
-    to: u64,
-) -> Result<Vec<(Event, Vec<u8>)>, EngineError> {
+/// Events with their canonical bytes, in the order of the log.
+pub type Events = Vec<(Event, Vec<u8>)>;
+
+/// The events of a source between two offsets.
+pub(crate) fn read_events(store: &dyn Store, source: &str, from: u64, to: u64) -> Result<Events, EngineError> {
     let log = EventLog::new(store, source, 0);
     let mut events = Vec::with_capacity(to.saturating_sub(from) as usize);
     while from + (events.len() as u64) < to {

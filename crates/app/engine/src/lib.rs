@@ -23,7 +23,7 @@ mod verify;
 mod view;
 mod words;
 
-pub use cuts::{CutPlanner, CutSpec};
+pub use cuts::{CutPlanner, CutSpec, Events};
 pub use engine::{Engine, EpochRecord, Progress, RunSummary};
 pub use error::EngineError;
 pub use ingest::{Ingested, ingest};

@@ -80,7 +80,7 @@ impl Plan {
         let view = FeatureView::new(&manifest.features, &columns)
             .map_err(|error| wrong(&format!("features.{}", error.place()), strip(error.place(), &error)))?;
         manifest.model.inputs.check(view.schema()).map_err(|error| wrong("model.inputs", error.to_string()))?;
-        for (name, _) in &manifest.model.inputs.context {
+        for name in manifest.model.inputs.context.keys() {
             if !columns.contains_key(name) {
                 let available = columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let reason = format!("unknown column `{name}` (available: {available})");

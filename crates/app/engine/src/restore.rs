@@ -12,7 +12,7 @@ use enliven_provenance::check_link;
 use enliven_types::{Cid, Codec, Cut, Digest, Event, Receipt, from_cbor};
 
 use crate::replica::push_history;
-use crate::{EngineError, Plan, Replica, TokenEntry};
+use crate::{EngineError, Events, Plan, Replica, TokenEntry};
 
 /// A directory with more entries is refused.
 const MAX_TOKENS: usize = 10_000_000;
@@ -96,7 +96,7 @@ impl<'a> Published<'a> {
     }
 
     /// The events of a cut's segments, with their canonical bytes.
-    pub fn events(&self, cut: &Cut) -> Result<Vec<(Event, Vec<u8>)>, EngineError> {
+    pub fn events(&self, cut: &Cut) -> Result<Events, EngineError> {
         let mut events = Vec::new();
         for segment in &cut.segments {
             let bytes = self.block("segment of events", segment)?;

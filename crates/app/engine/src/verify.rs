@@ -12,7 +12,7 @@ use enliven_provenance::{check_link, receipts_root};
 use enliven_types::{Block, Cid, Codec, Cut, Digest, Event, Receipt, Report, from_json_strict};
 use serde::Serialize;
 
-use crate::{Assets, CutSpec, Definition, EpochOutcome, Plan, Published, Replica, restore};
+use crate::{Assets, CutSpec, Definition, EpochOutcome, Events, Plan, Published, Replica, restore};
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -317,7 +317,7 @@ impl<'a> Verifier<'a> {
         let source = self.blocks.clone();
         let published = Published::new(&*source);
         let mut cuts = Cuts::default();
-        let mut history: Vec<(Event, Vec<u8>)> = Vec::new();
+        let mut history = Events::new();
         for report in &reports[..from as usize - 1] {
             history.extend(cuts.next(&published, report)?.1);
             self.passed(Step::Events);
@@ -572,7 +572,7 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn next(&mut self, published: &Published<'_>, report: &Report) -> Outcome<(Cut, Vec<(Event, Vec<u8>)>)> {
+    fn next(&mut self, published: &Published<'_>, report: &Report) -> Outcome<(Cut, Events)> {
         let wrong = |why: String| Difference(Step::Events, format!("epoch {}: {why}", report.epoch));
         let cut = published.cut(report.cut).map_err(|error| wrong(error.to_string()))?;
         if cut.version != 1 || cut.epoch != report.epoch || cut.previous != self.last {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use enliven_engine::{Assets, EngineError, Manifest, Plan};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::CliError;
@@ -71,7 +72,7 @@ impl Loaded {
     fn place(&self, error: EngineError) -> CliError {
         match error {
             EngineError::Manifest { path, reason } => {
-                let span = locate(&self.text, &path);
+                let span = locate(&self.text, &path, &reason);
                 CliError::Manifest(show(&self.path, &self.text, span, &reason))
             }
             other => CliError::Engine(other),
@@ -97,8 +98,9 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, CliError> {
     std::fs::read(path).map_err(|error| CliError::file("read", path, &error))
 }
 
-/// The span of the value at a dotted path, or of the nearest value around it.
-fn locate(text: &str, path: &str) -> Range<usize> {
+/// The span of the value at a dotted path, or of the nearest value around it; of a table or list, of
+/// the name in it that the reason quotes.
+fn locate(text: &str, path: &str, reason: &str) -> Range<usize> {
     let Ok(table) = DeTable::parse(text) else { return 0..0 };
     let mut span = 0..0;
     let mut value: Option<&DeValue<'_>> = None;
@@ -113,7 +115,51 @@ fn locate(text: &str, path: &str) -> Range<usize> {
         span = next.span();
         value = Some(next.get_ref());
     }
-    span
+    let Some(value) = value else { return span };
+    let quoted: Vec<&str> = reason.split('`').skip(1).step_by(2).collect();
+    let mut found = Found::default();
+    found.search(value, &quoted);
+    // A wrong value is named before or after its field; fields alone say something only if there is one.
+    match (found.values.last(), found.keys.as_slice()) {
+        (Some(value), _) => value.clone(),
+        (None, [key]) => key.clone(),
+        (None, _) => span,
+    }
+}
+
+/// Where quoted names stand inside a value.
+#[derive(Default)]
+struct Found {
+    keys: Vec<Range<usize>>,
+    values: Vec<Range<usize>>,
+}
+
+impl Found {
+    fn search(&mut self, value: &DeValue<'_>, quoted: &[&str]) {
+        match value {
+            DeValue::Table(table) => {
+                for (key, value) in table.iter() {
+                    if quoted.contains(&key.get_ref().as_ref()) {
+                        self.keys.push(key.span());
+                    }
+                    self.check(value, quoted);
+                }
+            }
+            DeValue::Array(list) => {
+                for value in list.iter() {
+                    self.check(value, quoted);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn check(&mut self, value: &Spanned<DeValue<'_>>, quoted: &[&str]) {
+        match value.get_ref() {
+            DeValue::String(text) if quoted.contains(&text.as_ref()) => self.values.push(value.span()),
+            inner => self.search(inner, quoted),
+        }
+    }
 }
 
 /// A message with the file, line and column, and carets under the value.

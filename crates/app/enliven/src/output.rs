@@ -45,6 +45,7 @@ impl Output {
                 Some((reason, hint)) => (reason, Some(hint)),
                 None => (text.as_str(), None),
             };
+            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
             let document = serde_json::json!({ "error": reason, "hint": hint });
             let _ = writeln!(std::io::stdout(), "{document}");
         }

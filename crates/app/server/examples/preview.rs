@@ -1,6 +1,6 @@
 //! Serves the football example from memory, for work on the page and for the browser test.
 //!
-//! `cargo run --release -p enliven-server --example preview [matches] [listen]`
+//! `cargo run --release -p enliven-server --example preview [matches] [listen] [period]`
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -15,8 +15,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(listen) = arguments.next() {
         config.listen = listen.parse()?;
     }
+    let period = arguments.next().map_or(Ok(Period::Year), |text| text.parse())?;
     eprintln!("running {matches} matches …");
-    let size = common::Size { matches, start: "1950-01-01", period: Period::Year, trained: true };
+    let size = common::Size { matches, start: "1950-01-01", period, trained: true };
     let server = Server::bind(config, common::collection(&size))?;
     println!("http://{}", server.address());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -104,7 +104,8 @@ mod tests {
         for text in ["localhost", "LocalHost:1", "127.0.0.1:8787", "[::1]:8787", "[::1]"] {
             assert!(own(text, loopback), "{text}");
         }
-        for text in ["example.org", "127.0.0.1.example.org", "localhost.example.org:8787", "192.168.1.5", "a@localhost", ""]
+        for text in
+            ["example.org", "127.0.0.1.example.org", "localhost.example.org:8787", "192.168.1.5", "a@localhost", ""]
         {
             assert!(!own(text, loopback), "{text}");
         }

@@ -66,6 +66,7 @@ impl Timeline {
         let place = match self.tiles.binary_search(&index) {
             Ok(place) => place,
             Err(place) => {
+                self.make_room();
                 self.tiles.insert(place, index);
                 let at = place * self.lanes;
                 self.gathered.splice(at..at, std::iter::repeat_n(Gathered::default(), self.lanes));
@@ -83,6 +84,15 @@ impl Timeline {
             }
         }
         self.add_up(place, lanes);
+    }
+
+    /// Lists grow by an eighth at a time: most of a state is timelines, and doubling wastes half.
+    fn make_room(&mut self) {
+        if self.totals.len() + self.lanes > self.totals.capacity() {
+            let more = (self.tiles.len() / 8 + 1) * self.lanes;
+            self.gathered.reserve_exact(more);
+            self.totals.reserve_exact(more);
+        }
     }
 
     /// Recomputes the totals from tile `from` on; one tile, unless the event is late.

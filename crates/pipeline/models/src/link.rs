@@ -140,9 +140,9 @@ fn solve(mut matrix: Vec<Vec<f64>>, right: &[f64]) -> Vec<f64> {
         right.swap(column, pivot);
         for row in column + 1..count {
             let factor = matrix[row][column] / matrix[column][column];
-            for place in column..count {
-                let above = matrix[column][place];
-                matrix[row][place] -= factor * above;
+            let pivot_row = matrix[column].clone();
+            for (value, above) in matrix[row].iter_mut().zip(&pivot_row).skip(column) {
+                *value -= factor * above;
             }
             right[row] -= factor * right[column];
         }

@@ -57,7 +57,8 @@ impl Policy {
                         nearest = Some((moved, threshold, rule));
                     }
                 }
-                (Some(TraitValue::Text(from)), TraitValue::Text(to)) if from != to && matches!(rule.source, Source::Tier { .. }) =>
+                (Some(TraitValue::Text(from)), TraitValue::Text(to))
+                    if from != to && matches!(rule.source, Source::Tier { .. }) =>
                 {
                     let (name, from, to) = (rule.name.clone(), from.clone(), to.clone());
                     reasons.push(ChangeReason::Changed { name, from, to });

@@ -12,7 +12,8 @@ pub fn receipts_root(receipts: &[Digest]) -> Digest {
 /// Checks that a receipt follows the one before it, or is a mint if there is none before.
 pub fn check_link(cid: &Cid, receipt: &Receipt, before: Option<(&Cid, &Receipt)>) -> Result<(), ProvenanceError> {
     let state = &receipt.state;
-    let broken = |reason: String| Err(ProvenanceError::Broken { receipt: cid.to_string(), token: state.token_id, reason });
+    let broken =
+        |reason: String| Err(ProvenanceError::Broken { receipt: cid.to_string(), token: state.token_id, reason });
     if receipt.version != 1 {
         return broken(format!("version {} is not known", receipt.version));
     }

@@ -1,0 +1,167 @@
+//! The whole way that a user goes, command after command.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use common::{enliven, json, starter};
+use serde_json::Value;
+
+const ROWS: u64 = 4160;
+
+/// A server that ends with the test.
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    fn start(folder: &Path) -> Serving {
+        let mut child = enliven(folder, &["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        let address = line.strip_prefix("serving http://").and_then(|rest| rest.strip_suffix(" until Ctrl-C"));
+        let address = address.unwrap_or_else(|| panic!("`{line}`")).to_string();
+        Serving { child, address }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn from_new_to_verified() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-01-01");
+    let league = &temp.path().join("league");
+
+    let valid = json(league, &["validate"], true);
+    assert_eq!((&valid["valid"], &valid["model"]), (&Value::Bool(true), &Value::Null));
+    let trained = json(league, &["train"], true);
+    assert_eq!(trained["same_as_before"], Value::Null);
+    let again = json(league, &["train"], true);
+    assert_eq!((&again["same_as_before"], &again["digest"]), (&Value::Bool(true), &trained["digest"]));
+    assert_eq!(json(league, &["validate"], true)["model"], trained["digest"]);
+
+    // In two parts, then once more with nothing to do.
+    let first = json(league, &["run", "--epochs", "3"], true);
+    assert_eq!((number(&first, "/ingested/new"), number(&first, "/ingested/duplicates")), (ROWS, 0));
+    assert_eq!((number(&first, "/run/epochs_now"), number(&first, "/run/epochs")), (3, 3));
+    assert_eq!(number(&first, "/run/tokens"), 16);
+    let rest = json(league, &["run"], true);
+    assert_eq!((number(&rest, "/ingested/new"), number(&rest, "/ingested/duplicates")), (0, ROWS));
+    assert_eq!((number(&rest, "/run/epochs_now"), number(&rest, "/run/epochs")), (10, 13));
+    assert_ne!(rest["run"]["root"], first["run"]["root"]);
+    let idle = json(league, &["run"], true);
+    assert_eq!((number(&idle, "/ingested/new"), number(&idle, "/ingested/duplicates")), (0, ROWS));
+    assert_eq!((number(&idle, "/run/epochs_now"), number(&idle, "/run/epochs")), (0, 13));
+    for field in ["root", "updates", "holds", "report_gas", "mint_gas"] {
+        assert_eq!(idle["run"][field], rest["run"][field], "{field}");
+    }
+    let whole = json(league, &["run", "--data", "whole"], true);
+    assert_eq!(whole["run"]["root"], rest["run"]["root"], "in one go and in parts");
+
+    let history = json(league, &["history", "Amber"], true);
+    let history = history.as_array().unwrap();
+    assert!(history.len() > 1, "{history:?}");
+    let explained = json(league, &["explain", "Amber"], true);
+    assert_eq!(explained["subject"], "Amber");
+    assert!(!explained["sentences"].as_array().unwrap().is_empty(), "{explained}");
+    assert!(history.iter().any(|change| change["epoch"] == explained["epoch"]), "{explained}");
+    assert_eq!(json(league, &["explain", explained["token_id"].to_string().as_str()], true), explained);
+    let findings = json(league, &["doctor"], true);
+    assert!(findings.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{findings}");
+
+    let token = rest["deployment"]["token"].as_str().unwrap();
+    let serving = Serving::start(league);
+    let content = format!("http://{}", serving.address);
+    let rpc = format!("{content}/rpc");
+    let verify = ["verify", "--rpc", &rpc, "--content", &content, "--token", token];
+    let verdict = json(league, &[&verify[..], &["--all"]].concat(), true);
+    assert_eq!((&verdict["passed"], &verdict["root"]), (&Value::Bool(true), &rest["run"]["root"]));
+    assert_eq!((number(&verdict, "/from"), number(&verdict, "/to")), (1, 13));
+    let one = json(league, &[&verify[..], &["--epoch", "5"]].concat(), true);
+    assert_eq!(one["passed"], true, "{one}");
+
+    // Another contract is not this collection.
+    let other = rest["deployment"]["oracle"].as_str().unwrap();
+    let wrong = ["verify", "--rpc", &rpc, "--content", &content, "--token", other];
+    assert_eq!(json(league, &wrong, false)["passed"], false);
+
+    // The data directory has one owner at a time.
+    let busy = json(league, &["run"], false);
+    assert!(busy["error"].as_str().unwrap().contains("in use"), "{busy}");
+}
+
+#[test]
+fn bad_rows_are_counted_and_named_and_nothing_else_is_lost() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-10-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let before = json(league, &["run"], true);
+    assert_eq!(number(&before, "/ingested/bad_rows"), 0);
+
+    let mut file = OpenOptions::new().append(true).open(league.join("results.csv")).unwrap();
+    let rows = "2026-01-03,Amber,Birch,two,1,false\n\
+                03/01/2026,Cobalt,Dune,2,1,false\n\
+                2026-01-03,Ember,Fjord,2\n\
+                2026-01-03,Garnet,Harbour,2,1,false\n";
+    file.write_all(rows.as_bytes()).unwrap();
+    drop(file);
+
+    let after = json(league, &["run"], true);
+    assert_eq!((number(&after, "/ingested/new"), number(&after, "/ingested/duplicates")), (1, ROWS));
+    assert_eq!(number(&after, "/ingested/bad_rows"), 3);
+    assert_eq!(number(&after, "/run/epochs_now"), 1);
+    assert_eq!(number(&after, "/run/epochs"), number(&before, "/run/epochs") + 1);
+    let shown: Vec<&str> =
+        after["ingested"]["shown"].as_array().unwrap().iter().map(|row| row.as_str().unwrap()).collect();
+    assert_eq!(shown, SHOWN);
+
+    // People see the same rows.
+    let output = enliven(league, &["run"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for row in SHOWN {
+        assert!(text.contains(row), "{text}");
+    }
+}
+
+/// File, line, column of the table, reason.
+const SHOWN: [&str; 3] = [
+    "results.csv:4162: column `home_score`: `two` is not a whole number",
+    "results.csv:4163: column `date`: `03/01/2026` is not a date (YYYY-MM-DD) or an RFC 3339 date and time",
+    "results.csv:4164: has 4 columns, the header has 6",
+];
+
+#[test]
+fn the_schema_is_the_one_in_the_docs() {
+    let printed = json(Path::new("."), &["schema"], true);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/enliven.schema.json");
+    let documented: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert!(printed == documented, "docs/enliven.schema.json is old: `enliven schema > docs/enliven.schema.json`");
+}
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = enliven(Path::new("."), &["completions", shell]).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        for command in ["new", "validate", "train", "run", "demo", "verify", "explain", "history", "serve", "doctor"] {
+            assert!(text.contains(command), "{shell}: {command}");
+        }
+    }
+}
+
+fn number(document: &Value, pointer: &str) -> u64 {
+    document.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}: {document}"))
+}

@@ -1,0 +1,84 @@
+//! A run that is killed at any moment resumes to the state that an undisturbed run reaches.
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+mod common;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{both, enliven, json, starter};
+use serde_json::Value;
+
+const SEED: u64 = 0x0DD5_EED5;
+const KILLS: u32 = 50;
+const SIGKILL: i32 = 9;
+
+#[test]
+fn killed_fifty_times_the_run_ends_at_the_same_root() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2024-07-01");
+    let league = temp.path().join("league");
+    json(&league, &["train"], true);
+
+    let start = Instant::now();
+    let calm = json(&league, &["run", "--data", "calm"], true);
+    let undisturbed = start.elapsed();
+    // Long enough to get past the start of the process, short enough that one run meets many kills.
+    let longest = u64::try_from(undisturbed.as_micros()).unwrap() / 3;
+    println!("seed {SEED:#x}; undisturbed {undisturbed:.1?}; killed after 0 to {longest} us");
+
+    let mut dice = SEED;
+    let (mut kills, mut folders) = (0, 1);
+    while kills < KILLS {
+        let data = format!("killed-{folders}");
+        let mut child = enliven(&league, &["run", "--json", "--data", &data])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(roll(&mut dice) % longest));
+        // A process that has ended is left as it is: only a kill that was the end of one counts.
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        if status.signal() == Some(SIGKILL) {
+            kills += 1;
+            continue;
+        }
+        assert!(status.success(), "seed {SEED:#x}: after {kills} kills the run fails: {}", again(&league, &data));
+        folders += 1;
+    }
+
+    for folder in 1..=folders {
+        let data = format!("killed-{folder}");
+        same(&calm, &json(&league, &["run", "--data", &data], true), kills);
+        let findings = json(&league, &["doctor", "--data", &data], true);
+        assert!(findings.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{findings}");
+        assert!(findings.as_array().unwrap().iter().any(|finding| finding["what"] == "collection"), "{findings}");
+    }
+    println!("{kills} kills of a running process in {folders} data directories, {:.1?} in all", start.elapsed());
+}
+
+/// Everything that is not about one process: root, epochs, updates, holds, tokens, gas, addresses.
+fn same(calm: &Value, killed: &Value, kills: u32) {
+    let lasting = |document: &Value| {
+        let mut run = document["run"].clone();
+        let fields = run.as_object_mut().unwrap();
+        fields.remove("timings");
+        fields.remove("epochs_now");
+        (run, document["deployment"].clone())
+    };
+    assert_eq!(lasting(calm), lasting(killed), "seed {SEED:#x}, after {kills} kills");
+}
+
+fn again(league: &Path, data: &str) -> String {
+    both(&enliven(league, &["run", "--data", data]).output().unwrap())
+}
+
+/// A 64-bit linear congruential generator (Knuth, MMIX).
+fn roll(dice: &mut u64) -> u64 {
+    *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *dice >> 33
+}
