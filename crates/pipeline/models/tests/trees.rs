@@ -124,10 +124,10 @@ proptest! {
         prop_assert_eq!(Artifact::from_bytes(&bytes).unwrap(), artifact(trees));
         let mut flipped = bytes.clone();
         flipped[at.index(bytes.len())] ^= 1 << bit;
-        if let Ok(artifact) = Artifact::from_bytes(&flipped) {
-            if let Ok(model) = PairModel::new(&artifact, &schema()) {
-                model.explain(&FeatureVector(vec![1; INPUTS]));
-            }
+        if let Ok(artifact) = Artifact::from_bytes(&flipped)
+            && let Ok(model) = PairModel::new(&artifact, &schema())
+        {
+            model.explain(&FeatureVector(vec![1; INPUTS]));
         }
     }
 }
