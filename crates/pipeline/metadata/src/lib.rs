@@ -77,8 +77,6 @@ mod stroke;
 mod template;
 
 #[cfg(test)]
-mod measure;
-#[cfg(test)]
 mod testcard;
 #[cfg(test)]
 mod tests;
