@@ -3,7 +3,7 @@
 //! * [`Manifest`] says what a collection is; [`Plan`] is the checked manifest with its model and
 //!   template, ready to run.
 //! * [`Replica`] is the pure function at the heart: state before + cut + events -> report, blocks,
-//!   receipts. Committee nodes, recovery, [`verify`] and the tests all run this type.
+//!   receipts. Committee nodes, recovery, [`Verifier`] and the tests all run this type.
 //! * [`Engine`] drives it: event log, committee, content, chain, checkpoints.
 //!
 //! **Invariant:** nothing is posted before its blocks are stored; nothing is signed before
