@@ -5,7 +5,7 @@ use crate::world::run;
 
 /// The replay from 1990, against its budgets, and the share of each stage.
 pub fn replay() -> Vec<Row> {
-    let found = run(1, "1990-01-01", u64::MAX);
+    let found = run(1, "1990-01-01", u64::MAX, 4);
     let total_s = found.ingest_s + found.replay_s;
     let mut rows = vec![
         Row::at_most("replay.time", "s", total_s, 60.0, "budget", 1.0),
@@ -20,12 +20,12 @@ pub fn replay() -> Vec<Row> {
 }
 
 /// Two epochs of 2026 (the first mints every token) with 1, 10 and 100 copies of all teams and
-/// matches. Perfect growth costs the same per token and event at every size.
+/// matches, on one node: four replicas of the largest would not fit the memory. Perfect growth costs the same per token and event at every size.
 pub fn growth() -> Vec<Row> {
     let mut rows = Vec::new();
     let mut base = None;
     for multiple in [1, 10, 100] {
-        let found = run(multiple, "2026-06-01", 2);
+        let found = run(multiple, "2026-06-01", 2, 1);
         let events = found.events as f64;
         let per_event = found.ingest_s * 1e6 / events;
         let per_token = found.replay_s * 1e3 / found.summary.tokens as f64;

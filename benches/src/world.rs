@@ -26,15 +26,16 @@ fn example() -> PathBuf {
 }
 
 /// Runs the example with `multiple` copies of every team and match, from `start`, for at most
-/// `epochs` epochs.
+/// `epochs` epochs, with a committee of `nodes`.
 ///
 /// # Panics
 ///
 /// Where anything fails: a benchmark of a broken run would say nothing.
-pub fn run(multiple: usize, start: &str, epochs: u64) -> Run {
+pub fn run(multiple: usize, start: &str, epochs: u64, nodes: usize) -> Run {
     let text = std::fs::read_to_string(example().join("enliven.toml")).expect("the example is there");
     let mut manifest: Manifest = toml::from_str(&text).expect("the example parses");
     manifest.epochs.start = start.to_string();
+    manifest.oracle.nodes = nodes;
     let assets = Assets {
         template: std::fs::read_to_string(example().join("card.svg.jinja")).expect("the template is there"),
         model: std::fs::read(example().join("model.cbor")).expect("the model is there"),
