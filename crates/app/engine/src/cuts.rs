@@ -29,6 +29,11 @@ pub struct CutPlanner {
 }
 
 impl CutPlanner {
+    /// Goes on at an offset, after events of which the latest has the time `latest`.
+    pub fn starting(offset: u64, latest: Option<Timestamp>) -> CutPlanner {
+        CutPlanner { read: offset, latest, ..CutPlanner::default() }
+    }
+
     /// Reads what is new in the log.
     pub fn read(&mut self, plan: &Plan, store: &dyn Store) -> Result<(), EngineError> {
         let log = EventLog::new(store, plan.view.source(), 0);

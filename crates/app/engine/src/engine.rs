@@ -5,13 +5,13 @@ use enliven_chain::{DevChain, Publisher, Rpc};
 use enliven_content::BlockStore;
 use enliven_models::PairModel;
 use enliven_oracle::{Committee, aggregate};
-use enliven_store::{Batch, Store, Table};
+use enliven_store::{Batch, Store, Table, event_key};
 use enliven_types::{Cid, Codec, Digest, Report, from_cbor, to_cbor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::cuts::read_events;
-use crate::{CutPlanner, EngineError, EpochOutcome, Holds, Plan, Replica, Stage, Timings, restore};
+use crate::{CutPlanner, EngineError, EpochOutcome, Holds, Plan, Replica, Stage, Timings, restore, snapshots};
 
 const DEFINITION: &[u8] = b"definition";
 
@@ -39,6 +39,8 @@ pub struct EpochRecord {
     pub changed: Vec<(u64, Cid, Cid)>,
     /// The tokens that did not.
     pub holds: Holds,
+    /// Events that came later than allowed and changed nothing.
+    pub late: u64,
     /// The transaction of the report.
     pub transaction: String,
     /// The block of the report.
@@ -73,6 +75,8 @@ pub struct RunSummary {
     pub updates: u64,
     /// Unchanged tokens.
     pub holds: Holds,
+    /// Events that came later than allowed and changed nothing.
+    pub late: u64,
     /// Gas of all reports.
     pub report_gas: u64,
     /// Gas of all mints.
@@ -109,15 +113,17 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         check_definition(&plan, &*store)?;
         blocks.put_all(&plan.blocks)?;
-        let mut planner = CutPlanner::default();
-        planner.read(&plan, &*store)?;
         let first = match last_record(&*store)? {
             None => Replica::new(plan.clone())?,
             Some(record) => {
-                let events = read_events(&*store, plan.view.source(), 0, record.offset)?;
-                restore(plan.clone(), &*blocks, &record.directory, record.report.epoch, record.cut, &events)?
+                let features = snapshots::latest(&plan, &*store)?;
+                let events = read_events(&*store, plan.view.source(), features.offset, record.offset)?;
+                let epoch = record.report.epoch;
+                restore(plan.clone(), &*blocks, &record.directory, epoch, record.cut, features, &events)?
             }
         };
+        let mut planner = CutPlanner::starting(first.offset(), first.features().latest());
+        planner.read(&plan, &*store)?;
         let on_chain = publisher.last_epoch()?.epoch;
         if on_chain < first.epoch() || on_chain > first.epoch() + 1 {
             let reason = format!("the chain is at epoch {on_chain}, the store at epoch {}", first.epoch());
@@ -199,6 +205,7 @@ impl Engine {
                 .map(|change| (change.receipt.state.token_id, change.cid, change.receipt.state.metadata))
                 .collect(),
             holds: outcome.holds,
+            late: outcome.late.len() as u64,
             transaction: posted.tx_hash.to_string(),
             block: posted.block,
             report_gas: posted.gas_used,
@@ -211,8 +218,13 @@ impl Engine {
                 let state = &change.receipt.state;
                 batch.put(Table::History, history_key(state.token_id, state.sequence), change.cid.to_bytes());
             }
+            for place in &outcome.late {
+                batch.put(Table::LateEvents, event_key(self.plan.view.source(), 0, before + *place as u64), epoch.to_be_bytes());
+            }
             batch.put(Table::Epochs, epoch.to_be_bytes(), to_cbor(&record));
-            self.store.commit(batch)
+            let node = &self.nodes[0];
+            snapshots::keep(&self.plan, &*self.store, &mut batch, epoch, node.features(), node.offset())?;
+            Ok::<(), EngineError>(self.store.commit(batch)?)
         })?;
         Ok(record)
     }
@@ -307,6 +319,7 @@ pub(crate) fn summarise(store: &dyn Store) -> Result<RunSummary, EngineError> {
         summary.epochs += 1;
         summary.updates += record.updated;
         summary.holds.add(&record.holds);
+        summary.late += record.late;
         summary.report_gas += record.report_gas;
         summary.mint_gas += record.mint_gas;
         summary.root = record.report.state_root;

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use enliven_features::{FeatureView, Kind};
+use enliven_features::{Column, FeatureView, Kind};
 use enliven_metadata::Renderer;
 use enliven_models::{Artifact, PairModel};
 use enliven_policy::Policy;
 use enliven_sources::{ColumnType, RowReader};
-use enliven_types::{Block, Codec, Digest, Period, Timestamp, to_jcs};
+use enliven_types::{Block, Codec, Digest, Period, Privacy, Timestamp, to_jcs};
 use serde::{Deserialize, Serialize};
 
 use crate::{ChainConfig, EngineError, Manifest};
@@ -75,8 +75,12 @@ impl Plan {
             }
             RowReader::new(name, config).map_err(|error| wrong(&format!("sources.{name}"), error.to_string()))?;
         }
-        let columns: BTreeMap<String, (Kind, u8)> =
-            source.columns.iter().map(|(name, kind)| (name.clone(), (kind_of(*kind), kind.scale()))).collect();
+        let column = |name: &String, kind: ColumnType| Column {
+            kind: kind_of(kind),
+            privacy: source.privacy.get(name).copied().unwrap_or_default(),
+        };
+        let columns: BTreeMap<String, Column> =
+            source.columns.iter().map(|(name, kind)| (name.clone(), column(name, *kind))).collect();
         let view = FeatureView::new(&manifest.features, &columns)
             .map_err(|error| wrong(&format!("features.{}", error.place()), strip(error.place(), &error)))?;
         manifest.model.inputs.check(view.schema()).map_err(|error| wrong("model.inputs", error.to_string()))?;
@@ -91,7 +95,7 @@ impl Plan {
         for (field, name) in
             [("plus", &manifest.model.train.target.plus), ("minus", &manifest.model.train.target.minus)]
         {
-            if !matches!(columns.get(name), Some((Kind::Int | Kind::Bool, _))) {
+            if !matches!(columns.get(name).map(|column| column.kind), Some(Kind::Number(_) | Kind::Bool)) {
                 let reason = format!("`{name}` is not a column with numbers");
                 return Err(wrong(&format!("model.train.target.{field}"), reason));
             }
@@ -113,6 +117,7 @@ impl Plan {
     /// Checks a manifest and its files against each other.
     pub fn new(manifest: &Manifest, assets: &Assets) -> Result<Plan, EngineError> {
         let view = Plan::check_features(manifest)?;
+        check_public(manifest)?;
         let model_block = Block::new(Codec::DagCbor, assets.model.clone());
         let model_digest = Digest::of_cid(&model_block.cid)?;
         if let Some(wanted) = manifest.model.digest
@@ -165,11 +170,25 @@ impl Plan {
     }
 }
 
+/// What is posted is public: events in the cut's segments, features in receipts.
+fn check_public(manifest: &Manifest) -> Result<(), EngineError> {
+    for (source, config) in &manifest.sources {
+        if let Some((column, _)) = config.privacy.iter().find(|(_, class)| **class > Privacy::Public) {
+            let reason = format!(
+                "`{column}` is not public, but the events of an epoch and the features of a receipt are published; \
+                 leave the column out, or use its features without posting (`enliven features export`)"
+            );
+            return Err(wrong(&format!("sources.{source}.privacy"), reason));
+        }
+    }
+    Ok(())
+}
+
 fn kind_of(column: ColumnType) -> Kind {
     match column {
         ColumnType::Text => Kind::Text,
         ColumnType::Boolean => Kind::Bool,
-        ColumnType::Integer | ColumnType::Decimal(_) => Kind::Int,
+        ColumnType::Integer | ColumnType::Decimal(_) => Kind::Number(column.scale()),
     }
 }
 

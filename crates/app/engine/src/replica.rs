@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use enliven_content::{Directory, Link};
-use enliven_features::FeatureState;
+use enliven_features::{Added, FeatureState};
 use enliven_metadata::{CardInput, Renderer};
 use enliven_models::Scores;
 use enliven_policy::Inputs;
@@ -75,6 +75,15 @@ impl Holds {
     }
 }
 
+/// A feature state, and how far the log was read for it.
+#[derive(Clone, Default)]
+pub struct FeaturePoint {
+    /// The state.
+    pub state: FeatureState,
+    /// The offset of the first event that it has not seen.
+    pub offset: u64,
+}
+
 /// What one epoch came to.
 #[derive(Clone, Debug)]
 pub struct EpochOutcome {
@@ -90,6 +99,8 @@ pub struct EpochOutcome {
     pub minted: u64,
     /// The others.
     pub holds: Holds,
+    /// Which of the cut's new events came later than allowed and changed nothing: their places.
+    pub late: Vec<usize>,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -146,9 +157,10 @@ impl Replica {
     }
 
     /// The state after an epoch, from what that epoch left: its tokens in the order of their ids, its
-    /// directories, its cut, and all events up to it.
+    /// directories, its cut, and the events from a point of the log up to it.
     pub(crate) fn restored(
         plan: Arc<Plan>,
+        features: FeaturePoint,
         events: &[(Event, Vec<u8>)],
         tokens: Vec<TokenEntry>,
         directories: (Directory, Directory),
@@ -156,9 +168,9 @@ impl Replica {
         cut: Cid,
     ) -> Result<Replica, EngineError> {
         let mut replica = Replica::new(plan)?;
-        for (event, _) in events {
-            replica.features.add(&replica.plan.view, event);
-        }
+        replica.features = features.state;
+        replica.features.advance(&replica.plan.view, replica.plan.watermark(epoch));
+        replica.add_events(events);
         let mut leaves = Vec::with_capacity(tokens.len());
         for entry in &tokens {
             leaves.push(leaf_hash(&entry.state, &entry.receipt)?);
@@ -168,7 +180,7 @@ impl Replica {
         replica.tokens = tokens;
         (replica.collection, replica.receipts) = directories;
         replica.epoch = epoch;
-        replica.offset = events.len() as u64;
+        replica.offset = features.offset + events.len() as u64;
         replica.cut = Some(cut);
         Ok(replica)
     }
@@ -176,6 +188,11 @@ impl Replica {
     /// The last epoch.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// What the events so far have added up to.
+    pub fn features(&self) -> &FeatureState {
+        &self.features
     }
 
     /// How far the log is read.
@@ -193,11 +210,6 @@ impl Replica {
         &self.tokens
     }
 
-    /// The features of a token at an instant up to the last watermark.
-    pub fn features_of(&self, token: &TokenEntry, time: Timestamp) -> FeatureVector {
-        self.features.vector_at(&self.plan.view, &token.state.subject, time)
-    }
-
     /// The proof of a token's leaf.
     pub fn proof(&self, token_id: u64) -> Option<Vec<Digest>> {
         self.tree.proof(usize::try_from(token_id.checked_sub(1)?).ok()?)
@@ -210,11 +222,10 @@ impl Replica {
         let mut timings = Timings::default();
         let mut blocks = Vec::new();
         let cut = timings.time(Stage::Provenance, || self.make_cut(spec, events, &mut blocks))?;
-        timings.time(Stage::Features, || {
-            for (event, _) in events {
-                self.features.add(&plan.view, event);
-            }
+        let late = timings.time(Stage::Features, || {
+            let late = self.add_events(events);
             self.features.advance(&plan.view, spec.watermark);
+            late
         });
         let newcomers = self.newcomers(spec.watermark);
         let decided = self.decide(&newcomers, spec.watermark, &mut timings);
@@ -249,7 +260,19 @@ impl Replica {
         self.cut = Some(cut.cid);
         let cut_cid = cut.cid;
         blocks.push(cut);
-        Ok(EpochOutcome { report, cut: cut_cid, blocks, changes, minted: newcomers.len() as u64, holds, timings })
+        let minted = newcomers.len() as u64;
+        Ok(EpochOutcome { report, cut: cut_cid, blocks, changes, minted, holds, late, timings })
+    }
+
+    /// Adds events of the log in their order; returns the places of those that came too late.
+    fn add_events(&mut self, events: &[(Event, Vec<u8>)]) -> Vec<usize> {
+        let mut late = Vec::new();
+        for (place, (event, _)) in events.iter().enumerate() {
+            if self.features.add(&self.plan.view, event) == Added::Late {
+                late.push(place);
+            }
+        }
+        late
     }
 
     fn make_cut(
@@ -296,8 +319,10 @@ impl Replica {
 
     /// Entities that have no token yet, in the order of (first event, name).
     fn newcomers(&self, watermark: Timestamp) -> Vec<String> {
-        let known = self.features.entities_before(watermark);
-        known.into_iter().map(|(_, name)| name).filter(|name| !self.ids.contains_key(name)).collect()
+        let unknown = self.features.entities_before(watermark).filter(|(_, name)| !self.ids.contains_key(*name));
+        let mut found: Vec<(Timestamp, &str)> = unknown.collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, name)| name.to_string()).collect()
     }
 
     fn decide(&self, newcomers: &[String], watermark: Timestamp, timings: &mut Timings) -> Vec<Decided> {

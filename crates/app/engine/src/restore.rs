@@ -12,7 +12,7 @@ use enliven_provenance::check_link;
 use enliven_types::{Cid, Codec, Cut, Digest, Event, Receipt, from_cbor};
 
 use crate::replica::push_history;
-use crate::{EngineError, Events, Plan, Replica, TokenEntry};
+use crate::{EngineError, Events, FeaturePoint, Plan, Replica, TokenEntry};
 
 /// A directory with more entries is refused.
 const MAX_TOKENS: usize = 10_000_000;
@@ -116,13 +116,15 @@ impl<'a> Published<'a> {
     }
 }
 
-/// The replica as the epoch of `directory` and `cut` left it. `events` are all events up to the cut.
+/// The replica as the epoch of `directory` and `cut` left it. `events` are those from the point of
+/// `features` up to the cut.
 pub fn restore(
     plan: Arc<Plan>,
     blocks: &dyn BlockStore,
     directory: &Cid,
     epoch: u64,
     cut: Cid,
+    features: FeaturePoint,
     events: &[(Event, Vec<u8>)],
 ) -> Result<Replica, EngineError> {
     let published = Published::new(blocks);
@@ -136,7 +138,7 @@ pub fn restore(
     }
     let collection = Directory::load(blocks, directory, MAX_TOKENS)?;
     let receipts = Directory::load(blocks, &resolve(blocks, directory, "receipts")?, MAX_TOKENS)?;
-    Replica::restored(plan, events, tokens, (collection, receipts), epoch, cut)
+    Replica::restored(plan, features, events, tokens, (collection, receipts), epoch, cut)
 }
 
 /// A token from its latest receipt, with as much of its past as a card shows.

@@ -1,6 +1,6 @@
 //! Point-in-time training rows, from the same features that tokens live by.
 
-use enliven_features::{FeatureState, FeatureView};
+use enliven_features::{FeatureView, point_in_time};
 use enliven_models::{Input, PairRow};
 use enliven_types::{Event, FeatureVector, Timestamp};
 
@@ -9,25 +9,30 @@ use crate::Manifest;
 /// One row per event with two sides: the features of both just before it, and its margin. On
 /// neutral context nothing distinguishes the sides but their order in the file.
 pub fn training_rows(manifest: &Manifest, view: &FeatureView, events: &[Event]) -> Vec<PairRow> {
-    let state = filled(view, events);
-    let mut rows = Vec::with_capacity(events.len());
+    let (mut labels, mut rows) = (Vec::new(), Vec::with_capacity(events.len()));
     for event in events.iter().filter(|event| event.source == view.source()) {
-        let names: Vec<&str> = view.entities(event).collect();
+        let names: Vec<String> = view.entities(event).collect();
         let number = |column: &String| event.data.get(column).and_then(|value| value.number());
         let target = &manifest.model.train.target;
         let (Some(plus), Some(minus), [name, opponent]) = (number(&target.plus), number(&target.minus), &names[..])
         else {
             continue;
         };
+        labels.extend([(name.clone(), event.time), (opponent.clone(), event.time)]);
         rows.push(PairRow {
             time: event.time,
-            name: name.to_string(),
-            opponent_name: opponent.to_string(),
-            own: state.vector_at(view, name, event.time),
-            opponent: state.vector_at(view, opponent, event.time),
+            name: name.clone(),
+            opponent_name: opponent.clone(),
+            own: FeatureVector::default(),
+            opponent: FeatureVector::default(),
             context: manifest.model.inputs.context.keys().map(|column| number(column).unwrap_or(0)).collect(),
             margin: plus - minus,
         });
+    }
+    let mut vectors = point_in_time(view, events, &labels).into_iter();
+    for row in &mut rows {
+        row.own = vectors.next().unwrap_or_default();
+        row.opponent = vectors.next().unwrap_or_default();
     }
     rows.sort_by_key(|row| row.time);
     rows
@@ -42,8 +47,7 @@ pub fn reference_field(
     time: Timestamp,
 ) -> Vec<(String, FeatureVector)> {
     const TWO_YEARS_MS: i64 = 730 * 86_400_000;
-    let state = filled(view, events);
-    let mut counts = std::collections::BTreeMap::<&str, (i64, bool)>::new();
+    let mut counts = std::collections::BTreeMap::<String, (i64, bool)>::new();
     for event in events.iter().filter(|event| event.source == view.source() && event.time < time) {
         for name in view.entities(event) {
             let count = counts.entry(name).or_default();
@@ -52,11 +56,14 @@ pub fn reference_field(
         }
     }
     let least = manifest.model.train.reference_min_events;
-    let mut field: Vec<(String, FeatureVector)> = counts
+    let labels: Vec<(String, Timestamp)> = counts
         .into_iter()
         .filter(|(_, (count, active))| *count >= least && *active)
-        .map(|(name, _)| (name.to_string(), state.vector_at(view, name, time)))
+        .map(|(name, _)| (name, time))
         .collect();
+    let vectors = point_in_time(view, events, &labels);
+    let mut field: Vec<(String, FeatureVector)> =
+        labels.into_iter().zip(vectors).map(|((name, _), vector)| (name, vector)).collect();
     // By the rating where there is one, else by the first feature.
     let place = manifest.rating_feature().and_then(|name| view.schema().position(name)).unwrap_or(0);
     field.sort_by(|left, right| (left.1.0[place], &left.0).cmp(&(right.1.0[place], &right.0)));
@@ -66,16 +73,4 @@ pub fn reference_field(
 /// Whether an input is context, so that names of features and of columns are told apart.
 pub(crate) fn is_context(input: &Input) -> bool {
     matches!(input, Input::Context(..))
-}
-
-fn filled(view: &FeatureView, events: &[Event]) -> FeatureState {
-    let mut state = FeatureState::default();
-    for event in events {
-        state.add(view, event);
-    }
-    if let Some(latest) = events.iter().map(|event| event.time).max() {
-        // Past every event, so that every rating period is closed.
-        state.advance(view, Timestamp(latest.0.saturating_add(400 * 86_400_000)));
-    }
-    state
 }

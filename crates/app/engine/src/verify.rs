@@ -12,7 +12,7 @@ use enliven_provenance::{check_link, receipts_root};
 use enliven_types::{Block, Cid, Codec, Cut, Digest, Event, Receipt, Report, from_json_strict};
 use serde::Serialize;
 
-use crate::{Assets, CutSpec, Definition, EpochOutcome, Events, Plan, Published, Replica, restore};
+use crate::{Assets, CutSpec, Definition, EpochOutcome, Events, FeaturePoint, Plan, Published, Replica, restore};
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -379,7 +379,7 @@ impl<'a> Verifier<'a> {
                 theirs.changed.insert(*id, latest);
             }
         }
-        let replica = restore(plan.clone(), &*source, &directory, from - 1, cut, history).at(Step::Receipts)?;
+        let replica = restore(plan.clone(), &*source, &directory, from - 1, cut, FeaturePoint::default(), history).at(Step::Receipts)?;
         if replica.root() != report.state_root {
             let detail = format!(
                 "the receipts of epoch {} make the root {}, the chain has {}",

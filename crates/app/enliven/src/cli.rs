@@ -51,6 +51,14 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// What the features are and what they are worth; tables of them for other tools.
+    Features {
+        #[command(flatten)]
+        place: Place,
+        /// What to do.
+        #[command(subcommand)]
+        command: FeaturesCommand,
+    },
     /// Read the sources and post every epoch that is due.
     Run {
         #[command(flatten)]
@@ -124,6 +132,45 @@ pub enum Command {
     Completions {
         /// The shell.
         shell: Shell,
+    },
+}
+
+/// The commands on features. They read the sources; none needs a model or a chain.
+#[derive(Debug, Subcommand)]
+pub enum FeaturesCommand {
+    /// List the features; with an entity, its values.
+    Show {
+        /// The entity, such as a team.
+        entity: Option<String>,
+        /// From the events before this date or instant; all events without it.
+        #[arg(long, value_name = "TIME", requires = "entity")]
+        at: Option<String>,
+    },
+    /// Say what one feature is: filter, window, accuracy, default, privacy.
+    Explain {
+        /// The feature.
+        name: String,
+    },
+    /// Say which features another manifest adds (+), lacks (-) or defines otherwise (~).
+    Diff {
+        /// The other manifest.
+        other: PathBuf,
+    },
+    /// Write the features of every entity at every epoch, for a definition that is new or old.
+    Backfill {
+        /// The table to write: .parquet or .csv.
+        file: PathBuf,
+    },
+    /// Write a training set: for each event the features of its entities just before it.
+    Export {
+        /// The table to write: .parquet or .csv.
+        file: PathBuf,
+        /// Only events at or after this date or instant.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Only events before this date or instant.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
 }
 

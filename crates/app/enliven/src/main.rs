@@ -6,6 +6,7 @@ mod data;
 mod error;
 mod manifest;
 mod output;
+mod table;
 
 use std::process::ExitCode;
 

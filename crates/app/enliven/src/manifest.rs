@@ -1,11 +1,15 @@
 //! Reads `enliven.toml` and shows the place of a mistake.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use enliven_engine::{Assets, EngineError, Manifest, Plan};
+use enliven_features::FeatureView;
+use enliven_sources::FileSource;
+use enliven_types::Event;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -46,9 +50,14 @@ impl Loaded {
         }
     }
 
+    /// The checked features.
+    pub fn features(&self) -> Result<FeatureView, CliError> {
+        Plan::check_features(&self.manifest).map_err(|error| self.place(error))
+    }
+
     /// Checks everything that needs no model.
     pub fn check(&self) -> Result<Manifest, CliError> {
-        Plan::check_features(&self.manifest).map_err(|error| self.place(error))?;
+        self.features()?;
         Ok(self.manifest.clone())
     }
 
@@ -78,6 +87,22 @@ impl Loaded {
             other => CliError::Engine(other),
         }
     }
+}
+
+/// The events of the features' source, as the log would hold them.
+pub fn read_events(loaded: &Loaded) -> Result<Vec<Event>, CliError> {
+    let name = &loaded.manifest.features.source;
+    let mut events = Vec::new();
+    let mut seen = BTreeSet::new();
+    for row in FileSource::open(name, &loaded.manifest.sources[name], loaded.base())? {
+        // Bad rows are counted by `run`; here they are only left out.
+        if let Ok(event) = row?
+            && seen.insert(event.id.clone())
+        {
+            events.push(event);
+        }
+    }
+    Ok(events)
 }
 
 /// Reads a text file of bounded size.

@@ -14,7 +14,7 @@ mod memory;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
-pub use log::{Appended, EventLog};
+pub use log::{Appended, EventLog, event_key};
 pub use memory::MemoryStore;
 
 /// The tables of a store. One word of the product each.
@@ -26,20 +26,33 @@ pub enum Table {
     EventIds,
     /// (source, line) -> why a row was refused.
     BadRows,
+    /// (source, partition, offset) -> the epoch to which an event came too late.
+    LateEvents,
     /// epoch -> what was decided, signed and posted.
     Epochs,
     /// (node, epoch) -> the digest that the node has signed.
     Signed,
     /// (token, sequence) -> the receipt's CID.
     History,
+    /// epoch -> the feature state after it, with how far the log was read.
+    Snapshots,
     /// Named single values: manifest digest, deployment.
     Meta,
 }
 
 impl Table {
     /// Every table, in order.
-    pub const ALL: [Table; 7] =
-        [Table::Events, Table::EventIds, Table::BadRows, Table::Epochs, Table::Signed, Table::History, Table::Meta];
+    pub const ALL: [Table; 9] = [
+        Table::Events,
+        Table::EventIds,
+        Table::BadRows,
+        Table::LateEvents,
+        Table::Epochs,
+        Table::Signed,
+        Table::History,
+        Table::Snapshots,
+        Table::Meta,
+    ];
 
     /// The name on disk.
     pub fn name(self) -> &'static str {
@@ -47,9 +60,11 @@ impl Table {
             Table::Events => "events",
             Table::EventIds => "event_ids",
             Table::BadRows => "bad_rows",
+            Table::LateEvents => "late_events",
             Table::Epochs => "epochs",
             Table::Signed => "signed",
             Table::History => "history",
+            Table::Snapshots => "snapshots",
             Table::Meta => "meta",
         }
     }

@@ -81,18 +81,8 @@ impl<'a> EventLog<'a> {
         Ok(events)
     }
 
-    fn prefix(&self) -> Vec<u8> {
-        // Names of sources have no zero byte, so no name's keys mix with another's.
-        let mut key = self.source.as_bytes().to_vec();
-        key.push(0);
-        key.extend_from_slice(&self.partition.to_be_bytes());
-        key
-    }
-
     fn event_key(&self, offset: u64) -> Vec<u8> {
-        let mut key = self.prefix();
-        key.extend_from_slice(&offset.to_be_bytes());
-        key
+        event_key(&self.source, self.partition, offset)
     }
 
     fn id_key(&self, id: &str) -> Vec<u8> {
@@ -102,6 +92,16 @@ impl<'a> EventLog<'a> {
         key.extend_from_slice(id.as_bytes());
         key
     }
+}
+
+/// The key of an event in the tables that are ordered by offset.
+pub fn event_key(source: &str, partition: u32, offset: u64) -> Vec<u8> {
+    // Names of sources have no zero byte, so no name's keys mix with another's.
+    let mut key = source.as_bytes().to_vec();
+    key.push(0);
+    key.extend_from_slice(&partition.to_be_bytes());
+    key.extend_from_slice(&offset.to_be_bytes());
+    key
 }
 
 fn offset_of(key: &[u8]) -> u64 {

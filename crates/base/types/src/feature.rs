@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, to_jcs};
@@ -39,6 +40,19 @@ pub fn rescale(units: i64, from: u8, to: u8) -> i64 {
     wide.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
+/// Who may see a datum, from the least private to the most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Privacy {
+    /// Everybody: it may stand in receipts and metadata.
+    #[default]
+    Public,
+    /// Those whom the issuer lets; never published in plain.
+    Private,
+    /// About a person: encrypted per subject, erasable.
+    Personal,
+}
+
 /// One feature's name and meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +63,8 @@ pub struct FeatureDef {
     pub scale: u8,
     /// What it counts, for people: `matches`, `goals`, `days`.
     pub unit: String,
+    /// The class of the most private datum that it is computed from.
+    pub privacy: Privacy,
 }
 
 /// The ordered features of a view.

@@ -27,7 +27,7 @@ pub use decision::{ChangeReason, Decision, HoldReason};
 pub use digest::{Block, Cid, Codec, Digest, cid_of, keccak};
 pub use error::TypeError;
 pub use event::{Event, EventKey, Value};
-pub use feature::{FeatureDef, FeatureSchema, FeatureVector, Fixed, rescale};
+pub use feature::{FeatureDef, FeatureSchema, FeatureVector, Fixed, Privacy, rescale};
 pub use receipt::Receipt;
 pub use report::{Report, SignedReport, SolReport};
 pub use score::{Attribution, Score};

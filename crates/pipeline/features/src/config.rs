@@ -12,9 +12,13 @@ use serde::{Deserialize, Serialize};
 pub struct FeaturesConfig {
     /// The source whose events are used.
     pub source: String,
-    /// The length of a tile; windows are whole numbers of it.
-    #[serde(default = "day")]
-    pub tile: Period,
+    /// Only events for which this expression over the source's columns (and `time`) is true.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// An event may be so much older than the latest one before it in the log; a later one is
+    /// counted, kept aside and shown, and changes nothing.
+    #[serde(default = "week")]
+    pub allowed_lateness: Period,
     /// Each event is seen once from each side.
     pub sides: Vec<Side>,
     /// Fields computed from a side's fields: name = expression.
@@ -24,22 +28,42 @@ pub struct FeaturesConfig {
     pub define: Vec<FeatureConfig>,
 }
 
-fn day() -> Period {
-    Period::Fixed(86_400_000)
+fn week() -> Period {
+    Period::Fixed(7 * 86_400_000)
 }
 
 /// How an event looks to one of its entities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Side {
-    /// The column with the entity's name.
-    pub entity: String,
-    /// The column with the name of the entity on the other side, where there is one.
+    /// The column with the entity's name, or several that make it together, joined with `/`.
+    pub entity: Key,
+    /// The same of the entity on the other side, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opponent: Option<String>,
+    pub opponent: Option<Key>,
     /// The fields that features use: field = "column".
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
+}
+
+/// The column or columns that name an entity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Key {
+    /// One column.
+    One(String),
+    /// Several columns; their values are joined with `/`.
+    Several(Vec<String>),
+}
+
+impl Key {
+    /// The columns, in order.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Key::One(column) => std::slice::from_ref(column),
+            Key::Several(columns) => columns,
+        }
+    }
 }
 
 /// One feature, for one or several windows.
@@ -53,48 +77,107 @@ pub struct FeatureConfig {
     /// Only events for which this expression is true.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// The windows: a length such as `365d`, or `lifetime`.
+    /// The windows: a length such as `365d` (sliding), `lifetime`, `tumbling month` (the last month
+    /// that has ended), or `session 30m` (events with gaps below 30 minutes).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
+    /// The value where there are no events; zero if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<f64>,
     /// What it counts, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
 }
 
-/// What is computed from the events of an entity.
+/// What is computed from the events of an entity. A field stands for any expression over fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// How many events.
     Count,
+    /// How many events per so much time, such as `1d`, with six decimal places.
+    Rate(Period),
     /// The sum of a field.
     Sum(String),
-    /// The mean of a field, with six decimal places; zero without events.
+    /// The mean of a field, with six decimal places.
     Mean(String),
-    /// The exponentially weighted mean of a field, with six decimal places; zero without events.
+    /// The standard deviation of a field over all its events, with six decimal places.
+    StandardDeviation(String),
+    /// The smallest value of a field.
+    Min(String),
+    /// The largest value of a field.
+    Max(String),
+    /// The earliest value of a field.
+    First(String),
+    /// The latest value of a field.
+    Last(String),
+    /// How many different values a field has: exact up to 256, then with a standard error of 1.6 %.
+    Distinct(String),
+    /// A quantile of a field, with a relative error of at most 1/256.
+    Quantile(QuantileConfig),
+    /// The most frequent of the declared categories: for each rank the features `<name>_<rank>` (the
+    /// category's place in the list from 1 on, 0 for none) and `<name>_<rank>_share` of all events.
+    Top(TopConfig),
+    /// The exponentially weighted mean of a field, with six decimal places.
     WeightedMean(WeightedConfig),
     /// How many of the latest events in a row satisfy `where`.
     Streak,
-    /// Days since the latest event; 9999 without events.
-    DaysSince,
+    /// The time since the latest event, in whole units such as `1d`.
+    TimeSince(Period),
     /// A Glicko-2 rating and its deviation: two features, `<name>` and `<name>_deviation`.
-    Glicko2(RatingConfig),
+    Glicko2(Glicko2Config),
+    /// An Elo rating.
+    Elo(EloConfig),
+    /// A Weng-Lin (Bradley-Terry) rating and its deviation: `<name>` and `<name>_deviation`.
+    WengLin(WengLinConfig),
 }
 
-/// An exponentially weighted mean over events.
+/// A quantile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantileConfig {
+    /// The field.
+    pub of: String,
+    /// Which: 500 is the median.
+    pub permille: u32,
+}
+
+/// The most frequent categories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopConfig {
+    /// The field, a text.
+    pub of: String,
+    /// How many ranks.
+    #[serde(default = "one")]
+    pub ranks: u32,
+    /// The categories that count; events with any other count in the shares alone.
+    pub categories: Vec<String>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// An exponentially weighted mean: over events, or over time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeightedConfig {
     /// The field.
     pub of: String,
     /// What is left of an event's weight after one more event, in thousandths (850 is 0.85).
-    pub decay_permille: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decay_permille: Option<u32>,
+    /// The time after which half of an event's weight is left. Weights fall from tile to tile (five
+    /// minutes, an hour or a day, as for a window of this length).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_life: Option<Period>,
 }
 
-/// Glicko-2 (Glickman, "Example of the Glicko-2 system", 2022).
+/// How a meeting of two entities ended, and how often ratings are renewed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RatingConfig {
+pub struct Glicko2Config {
     /// True when this side won.
     pub won: String,
     /// True when nobody won.
@@ -117,11 +200,46 @@ fn volatility() -> u32 {
     60_000
 }
 
+/// An Elo rating.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EloConfig {
+    /// True when this side won.
+    pub won: String,
+    /// True when nobody won.
+    pub drawn: String,
+    /// The rating period.
+    pub period: Period,
+    /// The largest change by one game.
+    #[serde(default = "k")]
+    pub k: u32,
+}
+
+fn k() -> u32 {
+    32
+}
+
+/// A Weng-Lin rating.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WengLinConfig {
+    /// True when this side won.
+    pub won: String,
+    /// True when nobody won.
+    pub drawn: String,
+    /// The rating period.
+    pub period: Period,
+}
+
 /// How far back a feature looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// This many milliseconds.
+    /// This many milliseconds back from the instant asked for.
     Sliding(i64),
+    /// The last period that has ended.
+    Tumbling(Period),
+    /// The latest events with gaps below this many milliseconds.
+    Session(i64),
     /// Everything.
     Lifetime,
 }
@@ -130,15 +248,19 @@ impl FromStr for Window {
     type Err = TypeError;
 
     fn from_str(text: &str) -> Result<Window, TypeError> {
+        let wrong = || TypeError::Time {
+            text: text.chars().take(64).collect(),
+            expected: "`lifetime`, a length such as `365d`, `tumbling month`, or `session 30m`",
+        };
         if text == "lifetime" {
             return Ok(Window::Lifetime);
         }
-        match text.parse() {
-            Ok(Period::Fixed(length)) => Ok(Window::Sliding(length)),
-            _ => Err(TypeError::Time {
-                text: text.chars().take(64).collect(),
-                expected: "`lifetime`, or a whole number with `s`, `m`, `h` or `d` (such as `365d`)",
-            }),
+        let (kind, period) = text.split_once(' ').unwrap_or(("sliding", text));
+        match (kind, period.parse().map_err(|_| wrong())?) {
+            ("sliding", Period::Fixed(length)) => Ok(Window::Sliding(length)),
+            ("session", Period::Fixed(length)) => Ok(Window::Session(length)),
+            ("tumbling", period) => Ok(Window::Tumbling(period)),
+            _ => Err(wrong()),
         }
     }
 }
@@ -147,6 +269,8 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Window::Sliding(length) => write!(f, "{}", Period::Fixed(*length)),
+            Window::Tumbling(period) => write!(f, "tumbling {period}"),
+            Window::Session(length) => write!(f, "session {}", Period::Fixed(*length)),
             Window::Lifetime => write!(f, "lifetime"),
         }
     }
@@ -173,8 +297,8 @@ impl JsonSchema for Window {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(lifetime|[1-9][0-9]*[smhd])$",
-            "description": "`lifetime`, or a whole number with `s`, `m`, `h` or `d`."
+            "pattern": "^(lifetime|[1-9][0-9]*[smhd]|session [1-9][0-9]*[smhd]|tumbling ([1-9][0-9]*[smhd]|month|year))$",
+            "description": "`lifetime`, a length such as `365d`, `tumbling month`, or `session 30m`."
         })
     }
 }

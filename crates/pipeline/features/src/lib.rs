@@ -1,28 +1,44 @@
 //! Keyed, windowed, event-time features in fixed point.
 //!
 //! A [`FeatureView`] is a checked definition; a [`FeatureState`] holds what events have added up to.
-//! [`FeatureState::vector_at`] answers for any instant, so one definition serves the value at a
-//! cut and the point-in-time training row, with the same bits.
+//! One kernel serves the value at a cut ([`FeatureState::vector_at`]), backfills and training rows
+//! ([`point_in_time`]), with the same bits. `docs/features.md` states the semantics; the laws are:
 //!
-//! Rules, each tested:
-//! * Events are gathered in tiles of a fixed length. A tile is seen once it is closed, that is,
-//!   when the instant asked for is at or after its end. Windows reach back whole tiles.
-//! * Inside a tile, and inside a rating period, the order of events does not matter; a late event
-//!   gives the same state as a punctual one.
+//! * A vector at an instant depends on the accepted events before it and on nothing else: not on the
+//!   order of arrival within the allowed lateness, not on when or how often vectors were read.
+//! * Events have a total order: time, hash of the id, place in the log.
+//! * A sliding window reaches from the instant asked for (exactly) back to the start of the tile in
+//!   which it begins.
 //! * Numbers are integers. Ratings use IEEE-754 basic operations and `libm` in one fixed order and
 //!   enter the vector rounded to fixed point.
 
+mod accumulate;
 mod config;
+mod describe;
+mod distinct;
 mod error;
 mod expr;
-mod glicko2;
+mod join;
+mod league;
+mod output;
+mod quantile;
+mod rating;
+mod rows;
+mod slot;
+mod snapshot;
 mod state;
-mod tile;
 mod view;
 
-pub use config::{Aggregate, FeatureConfig, FeaturesConfig, RatingConfig, Side, WeightedConfig, Window};
+pub use config::{
+    Aggregate, EloConfig, FeatureConfig, FeaturesConfig, Glicko2Config, Key, QuantileConfig, Side, TopConfig,
+    WeightedConfig, WengLinConfig, Window,
+};
+pub use describe::Description;
+pub use distinct::Distinct;
 pub use error::FeatureError;
-pub use expr::{Expr, Kind};
-pub use glicko2::{Outcome, Rating, rate};
-pub use state::FeatureState;
-pub use view::FeatureView;
+pub use expr::{Datum, Expr, Fields, Kind};
+pub use join::point_in_time;
+pub use quantile::Quantiles;
+pub use rating::{Outcome, Rating, System};
+pub use state::{Added, FeatureState, Stuck};
+pub use view::{Column, FeatureView};

@@ -1,196 +1,270 @@
-use std::collections::BTreeMap;
-
-use enliven_types::{Digest, Event, FeatureVector, Timestamp};
+use enliven_types::{Event, FeatureVector, Timestamp};
+use indexmap::IndexMap;
 
 use crate::FeatureView;
-use crate::glicko2::{Outcome, Rating, rate};
-use crate::tile::Timeline;
-use crate::view::{MEAN_SCALE, Output, RATING_SCALE, RatingRule};
+use crate::accumulate::clamp;
+use crate::league::{Game, League};
+use crate::output::{Output, RATING_PLACES};
+use crate::rows::Rows;
+use crate::slot::Folded;
+use crate::view::{Sighting, fnv1a};
 
-/// Days since an event that never was.
-const NEVER_DAYS: i64 = 9999;
-const DAY_MS: i64 = 86_400_000;
+/// An entity's rows are folded into its slots when it has more than this many. The number changes
+/// what a state costs, never what it says.
+const MAX_ROWS: usize = 16;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It counts.
+    Taken,
+    /// It came later than the allowed lateness, and changes nothing.
+    Late,
+    /// It is of another source, or the view's filter leaves it out.
+    Aside,
+}
+
+/// Why an event cannot be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stuck {
+    /// The state never took it.
+    Unknown,
+    /// It is older than the allowed lateness, so it may have been folded in: the state has to be
+    /// recomputed from an earlier snapshot or from the log.
+    Sealed,
+}
 
 /// What the events of a view have added up to.
 ///
-/// Adding an event costs O(log n) in the tiles of its entities when it is the latest, and O(n)
-/// when it is late; reading a vector costs O(f log n) for f features.
-#[derive(Clone, Debug, Default)]
-pub struct FeatureState {
-    entities: BTreeMap<String, Entity>,
-    /// Rated games by period, each in the order of (time, event digest), so that the order of
-    /// arrival does not matter.
-    games: BTreeMap<i64, BTreeMap<(Timestamp, Digest), Game>>,
-    /// Ratings are up to date before this period.
-    rated_before: Option<i64>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Entity {
-    timeline: Timeline,
-    first_seen: Option<Timestamp>,
-    /// The rating after each period with games, in order.
-    ratings: Vec<(i64, Rating)>,
-}
-
+/// An event is first a row of its entities, in the total order of (time, hash of the id, arrival).
+/// Rows that no accepted event can precede any more are folded into tiles and totals. So the order
+/// of arrival cannot change a value, and an event can be taken back exactly while it is a row.
+///
+/// Adding an event costs O(1) on average when events come nearly in order; reading a vector costs
+/// O(f (r + log t)) for f features, r rows and t tiles, and O(t) more for each feature that is a
+/// minimum, maximum, first, last, sketch or top list over a sliding window.
 #[derive(Clone, Debug)]
-struct Game {
-    player: String,
-    opponent: String,
-    /// Of the player: 1, 0.5 or 0.
-    score: f64,
+pub struct FeatureState {
+    pub(crate) entities: IndexMap<String, Entity>,
+    pub(crate) leagues: Vec<League>,
+    /// The latest time of an event of the source.
+    pub(crate) latest: Option<i64>,
+    /// Where vectors are read from on.
+    pub(crate) watermark: i64,
+    pub(crate) late: u64,
+    pub(crate) max_rows: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entity {
+    /// The time of its earliest event that was folded in.
+    pub(crate) first_folded: Option<i64>,
+    /// What was folded in, one for each slot; nothing at first.
+    pub(crate) folded: Vec<Folded>,
+    pub(crate) rows: Rows,
+}
+
+impl Default for FeatureState {
+    fn default() -> FeatureState {
+        FeatureState {
+            entities: IndexMap::new(),
+            leagues: Vec::new(),
+            latest: None,
+            watermark: i64::MIN,
+            late: 0,
+            max_rows: MAX_ROWS,
+        }
+    }
 }
 
 impl FeatureState {
-    /// Adds an event; events of other sources are left aside. Each event must be added once.
-    pub fn add(&mut self, view: &FeatureView, event: &Event) {
-        if event.source != view.source {
-            return;
+    /// A state that folds an entity's rows in when there are more than so many.
+    pub fn with_max_rows(max_rows: usize) -> FeatureState {
+        FeatureState { max_rows, ..FeatureState::default() }
+    }
+
+    /// Adds an event. Each event must be added once, in the order of its partition's log: which
+    /// events are late follows from that order alone.
+    pub fn add(&mut self, view: &FeatureView, event: &Event) -> Added {
+        if event.source != view.source() {
+            return Added::Aside;
         }
-        let tile = event.time.0.div_euclid(view.tile_ms);
-        for (number, side) in view.side_views(event).into_iter().enumerate() {
-            let passes: Vec<(bool, i64)> = view
-                .lanes
-                .iter()
-                .map(|lane| {
-                    let passed = lane.filter.as_ref().is_none_or(|filter| filter.number(&side.row) != 0);
-                    (passed, lane.value.as_ref().map_or(0, |value| value.number(&side.row)))
-                })
-                .collect();
-            let entity = self.entities.entry(side.entity.clone()).or_default();
-            entity.timeline.add(tile, &view.lanes, &passes);
-            entity.first_seen = Some(entity.first_seen.map_or(event.time, |first| first.min(event.time)));
-            if let (0, Some(rule), Some(opponent)) = (number, &view.rating, side.opponent) {
-                let score = if rule.won.number(&side.row) != 0 {
-                    1.0
-                } else if rule.drawn.number(&side.row) != 0 {
-                    0.5
-                } else {
-                    0.0
-                };
-                self.add_game(rule, event, Game { player: side.entity, opponent, score });
+        let time = event.time.0;
+        if time < view.horizon(self.latest) {
+            self.late += 1;
+            return Added::Late;
+        }
+        self.latest = self.latest.max(Some(time));
+        if !view.admits(event) {
+            return Added::Aside;
+        }
+        let tie = tie_of(event);
+        for sighting in view.sightings(event) {
+            self.see(view, time, tie, sighting);
+        }
+        Added::Taken
+    }
+
+    fn see(&mut self, view: &FeatureView, time: i64, tie: i64, sighting: Sighting) {
+        let player = self.number(view, sighting.entity);
+        let fold_before = self.sealed_before(view);
+        let max_rows = self.max_rows;
+        if let Some((_, entity)) = self.entities.get_index_mut(player) {
+            entity.rows.insert(time, tie, sighting.bits, &sighting.values);
+            if entity.rows.len() > max_rows {
+                entity.fold(view, fold_before);
+            }
+        }
+        if let Some((opponent, results)) = sighting.meeting {
+            let opponent = self.number(view, opponent) as u32;
+            self.leagues.resize(view.leagues.len(), League::default());
+            for (number, halves) in results.into_iter().enumerate() {
+                let game = Game { time, tie, player: player as u32, opponent, halves };
+                self.leagues[number].add(&view.leagues[number], game);
             }
         }
     }
 
-    fn add_game(&mut self, rule: &RatingRule, event: &Event, game: Game) {
-        let period = rule.period.index(event.time);
-        self.games.entry(period).or_default().insert((event.time, event.digest()), game);
-        if self.rated_before.is_some_and(|before| period < before) {
-            // A late game: take back every period from its own on.
-            for entity in self.entities.values_mut() {
-                let keep = entity.ratings.partition_point(|(rated, _)| *rated < period);
-                entity.ratings.truncate(keep);
-            }
-            self.rated_before = Some(period);
+    fn number(&mut self, view: &FeatureView, name: String) -> usize {
+        if let Some(number) = self.entities.get_index_of(&name) {
+            return number;
         }
+        self.entities.insert_full(name, Entity::new(view.row_values())).0
     }
 
-    /// Closes the rating periods that end at or before `time`. Needed before [`Self::vector_at`].
+    /// Events before this time can neither come nor go, and no vector is read before it.
+    fn sealed_before(&self, view: &FeatureView) -> i64 {
+        view.horizon(self.latest).min(self.watermark)
+    }
+
+    /// Takes an event back, so that the state is as if it had never been added; what it did to the
+    /// watermark stays. None of it is taken back where it cannot be.
+    pub fn retract(&mut self, view: &FeatureView, event: &Event) -> Result<(), Stuck> {
+        let (time, tie) = (event.time.0, tie_of(event));
+        let sightings = view.sightings(event);
+        if event.source != view.source() || !view.admits(event) || sightings.is_empty() {
+            return Err(Stuck::Unknown);
+        }
+        if time < self.sealed_before(view) {
+            return Err(Stuck::Sealed);
+        }
+        for sighting in &sightings {
+            let entity = self.entities.get(&sighting.entity).ok_or(Stuck::Unknown)?;
+            if !entity.rows.contains(time, tie) {
+                return Err(Stuck::Unknown);
+            }
+        }
+        for sighting in sightings {
+            if let Some(entity) = self.entities.get_mut(&sighting.entity) {
+                entity.rows.remove(time, tie);
+            }
+            if sighting.meeting.is_some() {
+                for (league, rule) in self.leagues.iter_mut().zip(&view.leagues) {
+                    league.remove(rule, time, tie);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the watermark to `time`: vectors are read there or later from now on. Closes the rating
+    /// periods that end by then.
     pub fn advance(&mut self, view: &FeatureView, time: Timestamp) {
-        let Some(rule) = &view.rating else { return };
-        let end = rule.period.index(time);
-        let from = self.rated_before.unwrap_or(i64::MIN);
-        if end <= from {
-            return;
-        }
-        let periods: Vec<i64> = self.games.range(from..end).map(|(period, _)| *period).collect();
-        for period in periods {
-            self.rate_period(rule, period);
-        }
-        self.rated_before = Some(end);
-    }
-
-    fn rate_period(&mut self, rule: &RatingRule, period: i64) {
-        let Some(games) = self.games.get(&period) else { return };
-        let mut played: BTreeMap<&str, Vec<Outcome>> = BTreeMap::new();
-        for game in games.values() {
-            let player = self.rating(rule, &game.player, period);
-            let opponent = self.rating(rule, &game.opponent, period);
-            played.entry(&game.player).or_default().push(Outcome { opponent, score: game.score });
-            played.entry(&game.opponent).or_default().push(Outcome { opponent: player, score: 1.0 - game.score });
-        }
-        let mut rated = Vec::with_capacity(played.len());
-        for (name, outcomes) in played {
-            rated.push((name.to_string(), rate(&self.rating(rule, name, period), &outcomes, rule.tau)));
-        }
-        for (name, rating) in rated {
-            self.entities.entry(name).or_default().ratings.push((period, rating));
+        self.watermark = self.watermark.max(time.0);
+        let sealed = Timestamp(self.sealed_before(view));
+        for (league, rule) in self.leagues.iter_mut().zip(&view.leagues) {
+            league.advance(rule, time);
+            league.seal(rule, sealed);
         }
     }
 
-    /// The rating at the start of `period`: the latest one, its deviation grown by idle periods.
-    fn rating(&self, rule: &RatingRule, name: &str, period: i64) -> Rating {
-        let latest = self.entities.get(name).and_then(|entity| {
-            let count = entity.ratings.partition_point(|(rated, _)| *rated < period);
-            entity.ratings[..count].last()
-        });
-        match latest {
-            None => Rating::new(rule.volatility),
-            Some((rated, rating)) => {
-                let idle = (period - rated - 1).clamp(0, i64::from(u32::MAX));
-                if idle == 0 { *rating } else { rating.idle(idle as u32) }
-            }
-        }
-    }
-
-    /// The features of an entity at an instant; an unknown entity has the features of no events.
+    /// The features of an entity at `time`, from all events before it; `time` is the watermark or
+    /// later. An unknown entity has the features of no events.
     pub fn vector_at(&self, view: &FeatureView, name: &str, time: Timestamp) -> FeatureVector {
-        let blank = Timeline::default();
-        let timeline = self.entities.get(name).map_or(&blank, |entity| &entity.timeline);
-        let end = time.0.div_euclid(view.tile_ms);
-        let rating = view.rating.as_ref().map(|rule| self.rating(rule, name, rule.period.index(time)));
+        let found = self.entities.get_full(name);
+        let blank = Entity::new(view.row_values());
+        let (number, entity) = found.map_or((None, &blank), |(number, _, entity)| (Some(number as u32), entity));
+        let end = entity.rows.first_at(time.0);
+        let league = |league: usize| {
+            let rule = &view.leagues[league];
+            let rating = match self.leagues.get(league) {
+                Some(league) => league.rating(rule, number, time),
+                None => rule.system.new_player(),
+            };
+            (rule.system, rating)
+        };
         let read = |output: &Output| match *output {
-            Output::Count { lane, window } => timeline.window(lane, window, view.tile_ms, end).0,
-            Output::Sum { lane, window } => clamp(timeline.window(lane, window, view.tile_ms, end).1),
-            Output::Mean { lane, window, scale } => {
-                let (count, sum) = timeline.window(lane, window, view.tile_ms, end);
-                mean(sum, i128::from(count), scale)
+            Output::Slot { slot, window_ms, finish, empty } => {
+                let acc = view.slots[slot].read(entity.folded.get(slot), &entity.rows, end, time.0, window_ms);
+                acc.and_then(|acc| finish.number(&acc, time.0)).unwrap_or(empty)
             }
-            Output::Weighted { lane, scale } => {
-                let (sum, weight) = timeline.weighted(lane, end);
-                mean(sum, weight, scale)
+            Output::Rating { league: number } => {
+                let (system, rating) = league(number);
+                fixed(system.published(&rating))
             }
-            Output::Streak { lane } => timeline.streak(lane, end),
-            Output::DaysSince { lane } => timeline.last(lane, end).map_or(NEVER_DAYS, |tile| {
-                let since = time.0.saturating_sub(tile.saturating_mul(view.tile_ms));
-                (since / DAY_MS).clamp(0, NEVER_DAYS)
-            }),
-            Output::Rating => rating.map_or(0, |rating| fixed(rating.rating())),
-            Output::Deviation => rating.map_or(0, |rating| fixed(rating.deviation())),
+            Output::RatingDeviation { league: number } => {
+                let (system, rating) = league(number);
+                fixed(system.deviation(&rating))
+            }
         };
         FeatureVector(view.outputs.iter().map(read).collect())
     }
 
-    /// Entities with an event before `time`, in the order of (first event, name).
-    pub fn entities_before(&self, time: Timestamp) -> Vec<(Timestamp, String)> {
-        let mut found: Vec<(Timestamp, String)> = self
-            .entities
-            .iter()
-            .filter_map(|(name, entity)| Some((entity.first_seen.filter(|first| *first < time)?, name.clone())))
-            .collect();
-        found.sort();
-        found
+    /// Entities with an event before `time`, in the order in which they were first named, each with
+    /// the time of its first event.
+    pub fn entities_before(&self, time: Timestamp) -> impl Iterator<Item = (Timestamp, &str)> {
+        self.entities.iter().filter_map(move |(name, entity)| {
+            let first = entity.first_seen().filter(|first| *first < time.0)?;
+            Some((Timestamp(first), name.as_str()))
+        })
+    }
+
+    /// The time of the latest event of the source that was taken or left aside.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.latest.map(Timestamp)
+    }
+
+    /// How many events came too late.
+    pub fn late(&self) -> u64 {
+        self.late
     }
 }
 
-/// `sum / count` with six decimal places, for a sum in units of 10^-scale; rounded half away from
-/// zero; zero without events.
-fn mean(sum: i128, count: i128, scale: u8) -> i64 {
-    if count == 0 {
-        return 0;
+impl Entity {
+    fn new(values: usize) -> Entity {
+        Entity { first_folded: None, folded: Vec::new(), rows: Rows::new(values) }
     }
-    let wide = sum.saturating_mul(10i128.pow(u32::from(MEAN_SCALE)));
-    let divisor = count.saturating_mul(10i128.pow(u32::from(scale)));
-    clamp((wide.abs() + divisor / 2) / divisor * wide.signum())
+
+    fn first_seen(&self) -> Option<i64> {
+        self.first_folded.or_else(|| (self.rows.len() > 0).then(|| self.rows.time(0)))
+    }
+
+    /// Folds the rows before `time` in.
+    fn fold(&mut self, view: &FeatureView, time: i64) {
+        let count = self.rows.first_at(time);
+        if count == 0 {
+            return;
+        }
+        if self.folded.is_empty() {
+            self.folded = view.slots.iter().map(|slot| slot.empty()).collect();
+        }
+        for (slot, folded) in view.slots.iter().zip(&mut self.folded) {
+            for place in 0..count {
+                slot.fold(folded, &self.rows, place);
+            }
+        }
+        self.first_folded = self.first_seen();
+        self.rows.drop_first(count);
+    }
 }
 
-fn clamp(value: i128) -> i64 {
-    value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+/// What orders events of the same time: the FNV-1a hash of their ids.
+fn tie_of(event: &Event) -> i64 {
+    fnv1a(event.id.as_bytes()) as i64
 }
 
-/// Hundredths, rounded half up. The ratings that arise are far inside the range.
+/// Hundredths, rounded half up.
 fn fixed(value: f64) -> i64 {
-    let power = 10i64.pow(u32::from(RATING_SCALE)) as f64;
-    libm::floor(value * power + 0.5) as i64
+    let power = 10i64.pow(u32::from(RATING_PLACES)) as f64;
+    clamp(libm::floor(value * power + 0.5) as i128)
 }

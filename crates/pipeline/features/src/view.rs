@@ -1,110 +1,143 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use enliven_types::{Event, FeatureDef, FeatureSchema, Period, Value};
+use enliven_types::{Digest, Event, FeatureDef, FeatureSchema, Period, Privacy, Value, to_jcs};
+use smallvec::SmallVec;
 
-use crate::config::{Aggregate, FeatureConfig, FeaturesConfig, Window};
-use crate::{Expr, FeatureError, Kind};
+use crate::accumulate::{Rule, keep_of};
+use crate::config::{Aggregate, FeatureConfig, FeaturesConfig, Key, WeightedConfig, Window};
+use crate::league::LeagueRule;
+use crate::output::{Finish, Output, PLACES, RATING_PLACES};
+use crate::rating::System;
+use crate::slot::{Slot, Span, tile_of};
+use crate::describe::{Description, bound, computes, stretch};
+use crate::{Datum, Expr, FeatureError, Kind};
 
-/// Decimal places of a mean.
-pub(crate) const MEAN_SCALE: u8 = 6;
-/// Decimal places of a rating.
-pub(crate) const RATING_SCALE: u8 = 2;
 const MAX_FEATURES: usize = 512;
+const MAX_FILTERS: usize = 64;
+/// The name under which expressions see the event's time.
+const TIME: &str = "time";
+
+/// A column of a source, as features see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The kind of its data.
+    pub kind: Kind,
+    /// Who may see it.
+    pub privacy: Privacy,
+}
 
 /// A checked definition of the features of one kind of entity.
 #[derive(Clone, Debug)]
 pub struct FeatureView {
-    pub(crate) source: String,
-    pub(crate) tile_ms: i64,
-    pub(crate) sides: Vec<CompiledSide>,
-    pub(crate) derived: Vec<Expr>,
-    pub(crate) lanes: Vec<Lane>,
-    pub(crate) rating: Option<RatingRule>,
+    source: String,
+    /// Over the columns of the source, and the time.
+    filter: Option<(Expr, Vec<String>)>,
+    lateness_ms: i64,
+    sides: Vec<CompiledSide>,
+    derived: Vec<Expr>,
+    filters: Vec<Expr>,
+    values: Vec<ValueRule>,
+    pub(crate) slots: Vec<Slot>,
+    /// Rating systems, each with when a side has won and when nobody has.
+    pub(crate) leagues: Vec<LeagueRule>,
+    results: Vec<(Expr, Expr)>,
     pub(crate) outputs: Vec<Output>,
     schema: FeatureSchema,
+    pub(crate) descriptions: Vec<Description>,
+    digest: Digest,
+    /// The digest of what all features share: columns, filter, sides, derived fields.
+    common: Digest,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct CompiledSide {
-    entity: String,
-    opponent: Option<String>,
+struct CompiledSide {
+    entity: Key,
+    opponent: Option<Key>,
     /// The columns of the row, in order.
     columns: Vec<String>,
 }
 
-/// What one event adds to a tile.
-#[derive(Clone, Debug)]
-pub(crate) enum LaneKind {
-    /// Count and sum of the events that pass the filter.
-    Sum,
-    /// Numerator and denominator of a weighted mean, with the decay in thousandths.
-    Weighted(u32),
-    /// The run of events that pass the filter.
-    Streak,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Lane {
-    pub(crate) kind: LaneKind,
-    pub(crate) filter: Option<Expr>,
-    pub(crate) value: Option<Expr>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct RatingRule {
-    pub(crate) won: Expr,
-    pub(crate) drawn: Expr,
-    pub(crate) period: Period,
-    pub(crate) tau: f64,
-    pub(crate) volatility: f64,
-}
-
-/// How one number of the vector is read from the state.
-#[derive(Clone, Debug)]
-pub(crate) enum Output {
-    Count { lane: usize, window: Window },
-    Sum { lane: usize, window: Window },
-    Mean { lane: usize, window: Window, scale: u8 },
-    Weighted { lane: usize, scale: u8 },
-    Streak { lane: usize },
-    DaysSince { lane: usize },
-    Rating,
-    Deviation,
+/// How a lane's whole number comes from a row.
+#[derive(Clone, Debug, PartialEq)]
+enum ValueRule {
+    Number(Expr),
+    /// The FNV-1a hash of a text.
+    Hash(Expr),
+    /// The place of a text among categories; their count for any other.
+    Category(Expr, Vec<String>),
 }
 
 /// One event as one of its entities sees it.
-pub(crate) struct SideView {
+pub(crate) struct Sighting {
     pub(crate) entity: String,
-    pub(crate) opponent: Option<String>,
-    pub(crate) row: Vec<Value>,
+    /// One bit for each filter that passes.
+    pub(crate) bits: u64,
+    pub(crate) values: SmallVec<[i64; 8]>,
+    /// The other entity, and for each rating system how the meeting ended (2, 1 or 0); from the
+    /// first side alone, so that a meeting counts once.
+    pub(crate) meeting: Option<(String, SmallVec<[u8; 2]>)>,
+}
+
+/// What is known while a definition is compiled: the fields, by name and by place in the row.
+#[derive(Default)]
+struct Scope {
+    names: BTreeMap<String, (usize, Kind)>,
+    privacy: Vec<Privacy>,
+}
+
+impl Scope {
+    fn add(&mut self, name: &str, kind: Kind, privacy: Privacy) {
+        self.names.insert(name.to_string(), (self.privacy.len(), kind));
+        self.privacy.push(privacy);
+    }
+
+    /// The class of what an expression gives: the most private of the fields that it reads.
+    fn class(&self, expr: &Expr) -> Privacy {
+        expr.fields().map(|place| self.privacy[place]).max().unwrap_or_default()
+    }
+
+    fn parse(&self, place: &str, text: &str) -> Result<Expr, FeatureError> {
+        let wrong = |reason| FeatureError::Expression { place: place.to_string(), text: text.to_string(), reason };
+        Expr::parse(text, &self.names).map_err(wrong)
+    }
+
+    fn condition(&self, place: &str, text: &str) -> Result<Expr, FeatureError> {
+        let expr = self.parse(place, text)?;
+        if expr.kind() == Kind::Bool {
+            return Ok(expr);
+        }
+        let reason = "the value must be true or false".to_string();
+        Err(FeatureError::Expression { place: place.to_string(), text: text.to_string(), reason })
+    }
 }
 
 impl FeatureView {
-    /// Checks a definition against the columns of its source (name -> kind and decimal places).
-    pub fn new(config: &FeaturesConfig, columns: &BTreeMap<String, (Kind, u8)>) -> Result<FeatureView, FeatureError> {
-        let Period::Fixed(tile_ms) = config.tile else {
-            return Err(setting("tile", "a tile has a fixed length such as `1d`, `1h` or `5m`"));
+    /// Checks a definition against the columns of its source.
+    pub fn new(config: &FeaturesConfig, columns: &BTreeMap<String, Column>) -> Result<FeatureView, FeatureError> {
+        let Period::Fixed(lateness_ms) = config.allowed_lateness else {
+            return Err(setting("allowed_lateness", "a fixed length is needed, such as `7d`"));
         };
         let fields = side_fields(config, columns)?;
-        let mut known: BTreeMap<String, (usize, Kind)> = BTreeMap::new();
-        let mut scales: BTreeMap<String, u8> = BTreeMap::new();
-        for (place, (name, (kind, scale))) in fields.iter().enumerate() {
-            known.insert(name.clone(), (place, *kind));
-            scales.insert(name.clone(), *scale);
+        let mut scope = Scope::default();
+        for (name, field) in &fields {
+            scope.add(name, field.kind, field.privacy);
         }
+        if scope.names.contains_key(TIME) {
+            return Err(setting("sides", "a field cannot be called `time`: that is the event's time"));
+        }
+        scope.add(TIME, Kind::Time, Privacy::Public);
         let mut derived = Vec::new();
         for (name, text) in &config.derive {
             let place = format!("derive.{name}");
-            if known.contains_key(name) {
+            if scope.names.contains_key(name) {
                 return Err(FeatureError::Twice { place, name: name.clone() });
             }
-            let expr = parse(&place, text, &known)?;
-            derived.push((name.clone(), expr));
+            derived.push((name, scope.parse(&place, text)?));
         }
         // Derived fields see the sides' fields, not each other: their order in the file cannot matter.
         for (name, expr) in &derived {
-            known.insert(name.clone(), (known.len(), expr.kind()));
-            scales.insert(name.clone(), 0);
+            let class = scope.class(expr);
+            scope.add(name, expr.kind(), class);
         }
         let sides = config.sides.iter().map(|side| CompiledSide {
             entity: side.entity.clone(),
@@ -113,16 +146,23 @@ impl FeatureView {
         });
         let mut view = FeatureView {
             source: config.source.clone(),
-            tile_ms,
+            filter: event_filter(config, columns)?,
+            lateness_ms,
             sides: sides.collect(),
             derived: derived.into_iter().map(|(_, expr)| expr).collect(),
-            lanes: Vec::new(),
-            rating: None,
+            filters: Vec::new(),
+            values: Vec::new(),
+            slots: Vec::new(),
+            leagues: Vec::new(),
+            results: Vec::new(),
             outputs: Vec::new(),
             schema: FeatureSchema { features: Vec::new() },
+            descriptions: Vec::new(),
+            digest: digest_of(config, columns),
+            common: digest_of(&FeaturesConfig { define: Vec::new(), ..config.clone() }, columns),
         };
         for (index, feature) in config.define.iter().enumerate() {
-            view.add(&format!("define.{index}"), feature, &known, &scales)?;
+            view.define(&format!("define.{index}"), feature, &scope)?;
         }
         view.check_names()?;
         Ok(view)
@@ -138,159 +178,339 @@ impl FeatureView {
         &self.source
     }
 
-    /// The column of the entity for each side, in order.
-    pub fn entity_columns(&self) -> impl Iterator<Item = &str> {
-        self.sides.iter().map(|side| side.entity.as_str())
+    /// No event before this time is taken once an event at `latest` has come.
+    pub(crate) fn horizon(&self, latest: Option<i64>) -> i64 {
+        latest.map_or(i64::MIN, |latest| latest.saturating_sub(self.lateness_ms))
+    }
+
+    /// The digest of the definition: equal digests mean equal features, bit for bit.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The entities of an event, one per side, in the order of the sides.
-    pub fn entities<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a str> + 'a {
-        self.sides.iter().filter_map(|side| event.data.get(&side.entity)?.text())
+    pub fn entities<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = String> + 'a {
+        self.sides.iter().filter_map(|side| key_of(&side.entity, event))
+    }
+
+    /// How many values a row has.
+    pub(crate) fn row_values(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether the view's own filter lets an event in.
+    pub(crate) fn admits(&self, event: &Event) -> bool {
+        let Some((expr, columns)) = &self.filter else { return true };
+        let mut row: SmallVec<[Datum<'_>; 16]> = SmallVec::new();
+        for column in columns {
+            let Some(value) = event.data.get(column) else { return false };
+            row.push(datum(value));
+        }
+        row.push(Datum::Number(event.time.0));
+        expr.number(&row) != 0
     }
 
     /// The event from each side; a side whose columns are missing is left out.
-    pub(crate) fn side_views(&self, event: &Event) -> Vec<SideView> {
-        let mut views = Vec::with_capacity(self.sides.len());
-        for side in &self.sides {
-            let text = |column: &String| event.data.get(column).and_then(Value::text).map(str::to_string);
-            let Some(entity) = text(&side.entity) else { continue };
-            let row: Option<Vec<Value>> = side.columns.iter().map(|column| event.data.get(column).cloned()).collect();
-            let Some(mut row) = row else { continue };
-            let derived: Vec<Value> = self.derived.iter().map(|expr| Value::Int(expr.number(&row))).collect();
-            row.extend(derived);
-            views.push(SideView { entity, opponent: side.opponent.as_ref().and_then(text), row });
+    pub(crate) fn sightings(&self, event: &Event) -> SmallVec<[Sighting; 2]> {
+        let mut found = SmallVec::new();
+        for (number, side) in self.sides.iter().enumerate() {
+            let Some(entity) = key_of(&side.entity, event) else { continue };
+            let mut row: SmallVec<[Datum<'_>; 16]> = SmallVec::new();
+            row.extend(side.columns.iter().filter_map(|column| event.data.get(column)).map(datum));
+            if row.len() < side.columns.len() {
+                continue;
+            }
+            row.push(Datum::Number(event.time.0));
+            for expr in &self.derived {
+                row.push(match expr.kind() {
+                    Kind::Text => Datum::Text(expr.text(&row)),
+                    _ => Datum::Number(expr.number(&row)),
+                });
+            }
+            let mut bits = 0;
+            for (bit, filter) in self.filters.iter().enumerate() {
+                bits |= u64::from(filter.number(&row) != 0) << bit;
+            }
+            let values = self.values.iter().map(|value| value.of(&row)).collect();
+            let meeting = match side.opponent.as_ref().and_then(|key| key_of(key, event)) {
+                Some(opponent) if number == 0 && !self.results.is_empty() => {
+                    let halves = |(won, drawn): &(Expr, Expr)| match (won.number(&row), drawn.number(&row)) {
+                        (0, 0) => 0,
+                        (0, _) => 1,
+                        _ => 2,
+                    };
+                    Some((opponent, self.results.iter().map(halves).collect()))
+                }
+                _ => None,
+            };
+            found.push(Sighting { entity, bits, values, meeting });
         }
-        views
+        found
     }
 
-    fn add(
+    fn define(&mut self, place: &str, feature: &FeatureConfig, scope: &Scope) -> Result<(), FeatureError> {
+        let aggregate = format!("{place}.aggregate");
+        let filter = match &feature.filter {
+            Some(text) => Some(scope.condition(&format!("{place}.where"), text)?),
+            None => None,
+        };
+        let mut lane = Lane { privacy: filter.as_ref().map_or(Privacy::Public, |filter| scope.class(filter)), filter, value: None };
+        let number = |lane: &mut Lane, text: &str| -> Result<u8, FeatureError> {
+            let expr = scope.parse(&aggregate, text)?;
+            let scale = match expr.kind() {
+                Kind::Number(scale) => scale,
+                Kind::Bool => 0,
+                Kind::Text | Kind::Time => return Err(setting(&aggregate, &format!("`{text}` is not a number"))),
+            };
+            lane.privacy = lane.privacy.max(scope.class(&expr));
+            lane.value = Some(ValueRule::Number(expr));
+            Ok(scale)
+        };
+        match &feature.aggregate {
+            Aggregate::Count => self.windowed(place, feature, lane, Rule::Count, 0, &|_| Ok(Finish::Count)),
+            Aggregate::Rate(per) => {
+                let Period::Fixed(per_ms) = *per else {
+                    return Err(setting(&aggregate, "a rate is per fixed length, such as `1d`"));
+                };
+                self.windowed(place, feature, lane, Rule::Count, PLACES, &|window| match window {
+                    Window::Sliding(window_ms) => Ok(Finish::Rate { per_ms, window_ms }),
+                    Window::Tumbling(Period::Fixed(window_ms)) => Ok(Finish::Rate { per_ms, window_ms }),
+                    _ => Err(setting(&format!("{place}.windows"), "a rate needs windows of fixed lengths")),
+                })
+            }
+            Aggregate::Sum(of) => {
+                let scale = number(&mut lane, of)?;
+                self.windowed(place, feature, lane, Rule::Sum, scale, &|_| Ok(Finish::Sum))
+            }
+            Aggregate::Mean(of) => {
+                let scale = number(&mut lane, of)?;
+                self.windowed(place, feature, lane, Rule::Sum, PLACES, &|_| Ok(Finish::Mean { scale }))
+            }
+            Aggregate::StandardDeviation(of) => {
+                let scale = number(&mut lane, of)?;
+                self.windowed(place, feature, lane, Rule::Squares, PLACES, &|_| Ok(Finish::Deviation { scale }))
+            }
+            Aggregate::Min(of) | Aggregate::Max(of) | Aggregate::First(of) | Aggregate::Last(of) => {
+                let scale = number(&mut lane, of)?;
+                let rule = match &feature.aggregate {
+                    Aggregate::Min(_) => Rule::Min,
+                    Aggregate::Max(_) => Rule::Max,
+                    Aggregate::First(_) => Rule::First,
+                    _ => Rule::Last,
+                };
+                self.windowed(place, feature, lane, rule, scale, &|_| Ok(Finish::Value))
+            }
+            Aggregate::Distinct(of) => {
+                let expr = scope.parse(&aggregate, of)?;
+                lane.privacy = lane.privacy.max(scope.class(&expr));
+                let text = expr.kind() == Kind::Text;
+                lane.value = Some(if text { ValueRule::Hash(expr) } else { ValueRule::Number(expr) });
+                self.windowed(place, feature, lane, Rule::Distinct, 0, &|_| Ok(Finish::Distinct))
+            }
+            Aggregate::Quantile(quantile) => {
+                let scale = number(&mut lane, &quantile.of)?;
+                let permille = quantile.permille;
+                if !(1..=1000).contains(&permille) {
+                    return Err(setting(&aggregate, "permille must be from 1 to 1000"));
+                }
+                self.windowed(place, feature, lane, Rule::Quantiles, scale, &|_| Ok(Finish::Quantile { permille }))
+            }
+            Aggregate::Top(top) => {
+                let expr = scope.parse(&aggregate, &top.of)?;
+                let count = top.categories.len();
+                let different: BTreeSet<&String> = top.categories.iter().collect();
+                if expr.kind() != Kind::Text {
+                    return Err(setting(&aggregate, &format!("`{}` is not text", top.of)));
+                }
+                if !(1..=256).contains(&count) || different.len() < count || !(1..=count).contains(&(top.ranks as usize)) {
+                    return Err(setting(&aggregate, "1 to 256 different categories, and at most as many ranks"));
+                }
+                lane.privacy = lane.privacy.max(scope.class(&expr));
+                lane.value = Some(ValueRule::Category(expr, top.categories.clone()));
+                let rule = Rule::Top { categories: count };
+                for rank in 0..top.ranks as usize {
+                    let named = |suffix: &str| FeatureConfig { name: format!("{}_{}{suffix}", feature.name, rank + 1), ..feature.clone() };
+                    self.windowed(place, &named(""), lane.clone(), rule, 0, &|_| Ok(Finish::Category { rank }))?;
+                    self.windowed(place, &named("_share"), lane.clone(), rule, PLACES, &|_| Ok(Finish::Share { rank }))?;
+                }
+                Ok(())
+            }
+            Aggregate::WeightedMean(weighted) => {
+                let scale = number(&mut lane, &weighted.of)?;
+                let rule = weighting(&aggregate, weighted)?;
+                self.lasting(place, feature, lane, rule, PLACES, Finish::Weighted { scale })
+            }
+            Aggregate::Streak => self.lasting(place, feature, lane, Rule::Streak, 0, Finish::Count),
+            Aggregate::TimeSince(unit) => {
+                let Period::Fixed(unit_ms) = *unit else {
+                    return Err(setting(&aggregate, "time is counted in fixed units, such as `1d`"));
+                };
+                self.lasting(place, feature, lane, Rule::Last, 0, Finish::Since { unit_ms })
+            }
+            Aggregate::Glicko2(rating) => {
+                if !(1..=10_000).contains(&rating.tau_permille) || !(1..=1_000_000).contains(&rating.volatility_ppm) {
+                    let reason = "tau_permille must be 1 to 10000 and volatility_ppm 1 to 1000000";
+                    return Err(setting(&aggregate, reason));
+                }
+                let tau = f64::from(rating.tau_permille) / 1000.0;
+                let volatility = f64::from(rating.volatility_ppm) / 1_000_000.0;
+                let system = System::Glicko2 { tau, volatility };
+                self.rated(&aggregate, feature, scope, system, rating.period, [&rating.won, &rating.drawn], true)
+            }
+            Aggregate::Elo(rating) => {
+                if !(1..=1000).contains(&rating.k) {
+                    return Err(setting(&aggregate, "k must be from 1 to 1000"));
+                }
+                let system = System::Elo { k: f64::from(rating.k), scale: 400.0 };
+                self.rated(&aggregate, feature, scope, system, rating.period, [&rating.won, &rating.drawn], false)
+            }
+            Aggregate::WengLin(rating) => {
+                let system = System::WengLin { beta: 25.0 / 6.0, tau: 25.0 / 300.0 };
+                self.rated(&aggregate, feature, scope, system, rating.period, [&rating.won, &rating.drawn], true)
+            }
+        }
+    }
+
+    /// Adds a feature for each of its windows.
+    fn windowed(
         &mut self,
         place: &str,
         feature: &FeatureConfig,
-        known: &BTreeMap<String, (usize, Kind)>,
-        scales: &BTreeMap<String, u8>,
+        lane: Lane,
+        rule: Rule,
+        scale: u8,
+        finish: &dyn Fn(Window) -> Result<Finish, FeatureError>,
     ) -> Result<(), FeatureError> {
-        let filter = match &feature.filter {
-            Some(text) => Some(parse_kind(&format!("{place}.where"), text, known, Kind::Bool)?),
-            None => None,
-        };
-        let field = |name: &String| match known.get(name) {
-            Some((_, Kind::Text)) => {
-                Err(setting(&format!("{place}.aggregate"), &format!("`{name}` is text, a number is needed")))
-            }
-            Some(_) => Ok((parse(place, name, known)?, scales.get(name).copied().unwrap_or(0))),
-            None => Err(FeatureError::Unknown {
-                place: format!("{place}.aggregate"),
-                what: "field",
-                name: name.clone(),
-                available: known.keys().cloned().collect::<Vec<_>>().join(", "),
-            }),
-        };
-        let windowed = matches!(feature.aggregate, Aggregate::Count | Aggregate::Sum(_) | Aggregate::Mean(_));
-        if !windowed && !feature.windows.is_empty() {
-            return Err(setting(&format!("{place}.windows"), "only count, sum and mean have windows"));
-        }
-        for window in &feature.windows {
-            if matches!(window, Window::Sliding(length) if length % self.tile_ms != 0) {
-                return Err(setting(
-                    &format!("{place}.windows"),
-                    &format!("`{window}` is not a whole number of tiles"),
-                ));
-            }
-        }
         let windows = if feature.windows.is_empty() { vec![Window::Lifetime] } else { feature.windows.clone() };
-        match &feature.aggregate {
-            Aggregate::Count => {
-                let lane = self.lane(Lane { kind: LaneKind::Sum, filter, value: None });
-                for window in windows {
-                    self.output(feature, Some(window), "", 0, Output::Count { lane, window });
-                }
+        for window in windows {
+            let finish = finish(window)?;
+            let (span, window_ms) = match window {
+                Window::Lifetime => (Span::Lifetime, 0),
+                Window::Sliding(length) => (Span::Tiles { tile_ms: tile_of(length), keep_ms: length }, length),
+                Window::Tumbling(period) => (Span::Tumbling(period), 0),
+                Window::Session(gap) => (Span::Session(gap), 0),
+            };
+            let slot = self.slot(place, &lane, rule, span)?;
+            let mut name = feature.name.clone();
+            if feature.windows.len() > 1 {
+                name = format!("{name}_{}", window.to_string().replace(' ', "_"));
             }
-            Aggregate::Sum(name) => {
-                let (value, scale) = field(name)?;
-                let lane = self.lane(Lane { kind: LaneKind::Sum, filter, value: Some(value) });
-                for window in windows {
-                    self.output(feature, Some(window), "", scale, Output::Sum { lane, window });
-                }
-            }
-            Aggregate::Mean(name) => {
-                let (value, scale) = field(name)?;
-                let lane = self.lane(Lane { kind: LaneKind::Sum, filter, value: Some(value) });
-                for window in windows {
-                    self.output(feature, Some(window), "", MEAN_SCALE, Output::Mean { lane, window, scale });
-                }
-            }
-            Aggregate::WeightedMean(weighted) => {
-                let (value, scale) = field(&weighted.of)?;
-                if weighted.decay_permille == 0 || weighted.decay_permille >= 1000 {
-                    return Err(setting(&format!("{place}.aggregate"), "decay_permille must be from 1 to 999"));
-                }
-                let kind = LaneKind::Weighted(weighted.decay_permille);
-                let lane = self.lane(Lane { kind, filter, value: Some(value) });
-                self.output(feature, None, "", MEAN_SCALE, Output::Weighted { lane, scale });
-            }
-            Aggregate::Streak => {
-                let lane = self.lane(Lane { kind: LaneKind::Streak, filter, value: None });
-                self.output(feature, None, "", 0, Output::Streak { lane });
-            }
-            Aggregate::DaysSince => {
-                let lane = self.lane(Lane { kind: LaneKind::Sum, filter, value: None });
-                self.output(feature, None, "", 0, Output::DaysSince { lane });
-            }
-            Aggregate::Glicko2(rating) => {
-                let place = format!("{place}.aggregate");
-                if self.rating.is_some() {
-                    return Err(setting(&place, "one rating per view is supported"));
-                }
-                if filter.is_some() {
-                    return Err(setting(&place, "a rating takes no `where`"));
-                }
-                if self.sides.len() != 2 || self.sides.iter().any(|side| side.opponent.is_none()) {
-                    return Err(setting(&place, "a rating needs two sides, each with an `opponent`"));
-                }
-                if !(1..=10_000).contains(&rating.tau_permille) || !(1..=1_000_000).contains(&rating.volatility_ppm) {
-                    return Err(setting(&place, "tau_permille must be 1 to 10000 and volatility_ppm 1 to 1000000"));
-                }
-                self.rating = Some(RatingRule {
-                    won: parse_kind(&place, &rating.won, known, Kind::Bool)?,
-                    drawn: parse_kind(&place, &rating.drawn, known, Kind::Bool)?,
-                    period: rating.period,
-                    tau: f64::from(rating.tau_permille) / 1000.0,
-                    volatility: f64::from(rating.volatility_ppm) / 1_000_000.0,
-                });
-                self.output(feature, None, "", RATING_SCALE, Output::Rating);
-                self.output(feature, None, "_deviation", RATING_SCALE, Output::Deviation);
-            }
+            let output = Output::Slot { slot, window_ms, finish, empty: 0 };
+            self.output(place, feature, Named { name, window: Some(window), scale, privacy: lane.privacy }, output)?;
         }
         Ok(())
     }
 
-    /// The place of a lane, shared by features that differ in their windows only.
-    fn lane(&mut self, lane: Lane) -> usize {
-        let same = |other: &Lane| {
-            let kinds = match (&lane.kind, &other.kind) {
-                (LaneKind::Sum, LaneKind::Sum) | (LaneKind::Streak, LaneKind::Streak) => true,
-                (LaneKind::Weighted(left), LaneKind::Weighted(right)) => left == right,
-                _ => false,
-            };
-            kinds && lane.filter == other.filter && lane.value == other.value
-        };
-        match self.lanes.iter().position(same) {
-            Some(place) => place,
-            None => {
-                self.lanes.push(lane);
-                self.lanes.len() - 1
-            }
+    /// Adds a feature that looks at everything since ever.
+    fn lasting(
+        &mut self,
+        place: &str,
+        feature: &FeatureConfig,
+        lane: Lane,
+        rule: Rule,
+        scale: u8,
+        finish: Finish,
+    ) -> Result<(), FeatureError> {
+        if !feature.windows.is_empty() {
+            return Err(setting(&format!("{place}.windows"), "this aggregate takes no windows"));
         }
+        let slot = self.slot(place, &lane, rule, Span::Lifetime)?;
+        let output = Output::Slot { slot, window_ms: 0, finish, empty: 0 };
+        let named = Named { name: feature.name.clone(), window: None, scale, privacy: lane.privacy };
+        self.output(place, feature, named, output)
     }
 
-    fn output(&mut self, feature: &FeatureConfig, window: Option<Window>, suffix: &str, scale: u8, output: Output) {
-        let mut name = format!("{}{suffix}", feature.name);
-        if let (Some(window), true) = (window, feature.windows.len() > 1) {
-            name = format!("{name}_{window}");
+    #[allow(clippy::too_many_arguments)]
+    fn rated(
+        &mut self,
+        place: &str,
+        feature: &FeatureConfig,
+        scope: &Scope,
+        system: System,
+        period: Period,
+        result: [&str; 2],
+        with_deviation: bool,
+    ) -> Result<(), FeatureError> {
+        if feature.filter.is_some() || !feature.windows.is_empty() || feature.default.is_some() {
+            return Err(setting(place, "a rating takes no `where`, no windows and no default"));
         }
-        self.schema.features.push(FeatureDef { name, scale, unit: feature.unit.clone() });
+        if self.sides.len() != 2 || self.sides.iter().any(|side| side.opponent.is_none()) {
+            return Err(setting(place, "a rating needs two sides, each with an `opponent`"));
+        }
+        let (won, drawn) = (scope.condition(place, result[0])?, scope.condition(place, result[1])?);
+        let privacy = scope.class(&won).max(scope.class(&drawn));
+        let league = self.leagues.len();
+        self.leagues.push(LeagueRule { system, period });
+        self.results.push((won, drawn));
+        let named = |name: String| Named { name, window: None, scale: RATING_PLACES, privacy };
+        self.output(place, feature, named(feature.name.clone()), Output::Rating { league })?;
+        if with_deviation {
+            let named = named(format!("{}_deviation", feature.name));
+            self.output(place, feature, named, Output::RatingDeviation { league })?;
+        }
+        Ok(())
+    }
+
+    /// The place of a slot, shared by features that differ in what they read of it.
+    fn slot(&mut self, place: &str, lane: &Lane, rule: Rule, span: Span) -> Result<usize, FeatureError> {
+        let filter = match &lane.filter {
+            Some(filter) => Some(position_or_push(&mut self.filters, filter) as u8),
+            None => None,
+        };
+        if self.filters.len() > MAX_FILTERS {
+            return Err(setting(&format!("{place}.where"), &format!("more than {MAX_FILTERS} different filters")));
+        }
+        let value = lane.value.as_ref().map(|value| position_or_push(&mut self.values, value));
+        let same_span = |other: Span| match (other, span) {
+            (Span::Tiles { tile_ms: left, .. }, Span::Tiles { tile_ms: right, .. }) => left == right,
+            _ => other == span,
+        };
+        let same = |slot: &Slot| (slot.rule, slot.filter, slot.value) == (rule, filter, value) && same_span(slot.span);
+        if let Some(found) = self.slots.iter().position(same) {
+            if let (Span::Tiles { keep_ms, .. }, Span::Tiles { keep_ms: more, .. }) = (&mut self.slots[found].span, span) {
+                *keep_ms = (*keep_ms).max(more);
+            }
+            return Ok(found);
+        }
+        self.slots.push(Slot { rule, filter, value, span });
+        Ok(self.slots.len() - 1)
+    }
+
+    fn output(
+        &mut self,
+        place: &str,
+        feature: &FeatureConfig,
+        named: Named,
+        mut output: Output,
+    ) -> Result<(), FeatureError> {
+        let Named { name, window, scale, privacy } = named;
+        if let (Output::Slot { empty, .. }, Some(default)) = (&mut output, feature.default) {
+            let units = libm::floor(default * 10i64.pow(u32::from(scale)) as f64 + 0.5);
+            if !(-9e15..=9e15).contains(&units) {
+                return Err(setting(&format!("{place}.default"), "the number is too large"));
+            }
+            *empty = units as i64;
+        }
+        let empty = if let Output::Slot { empty, .. } = output { empty } else { 0 };
+        let mut description = Description {
+            name: name.clone(),
+            computes: computes(&feature.aggregate),
+            filter: feature.filter.clone(),
+            window: stretch(window),
+            bound: bound(feature),
+            empty,
+            scale,
+            unit: feature.unit.clone(),
+            privacy,
+            digest: Digest::ZERO,
+        };
+        // Of the definition, and of what else decides the value.
+        let decides = (&self.source, &self.common, &feature.aggregate, &description);
+        description.digest = Digest::sha256(&to_jcs(&decides));
+        self.descriptions.push(description);
+        self.schema.features.push(FeatureDef { name, scale, unit: feature.unit.clone(), privacy });
         self.outputs.push(output);
+        Ok(())
     }
 
     fn check_names(&self) -> Result<(), FeatureError> {
@@ -310,27 +530,134 @@ impl FeatureView {
     }
 }
 
-/// The fields that every side has, with their kinds and scales; the sides must agree.
+/// A feature's place in the vector.
+struct Named {
+    name: String,
+    window: Option<Window>,
+    scale: u8,
+    privacy: Privacy,
+}
+
+/// What a feature reads of an event.
+#[derive(Clone)]
+struct Lane {
+    filter: Option<Expr>,
+    value: Option<ValueRule>,
+    privacy: Privacy,
+}
+
+impl ValueRule {
+    fn of(&self, row: &[Datum<'_>]) -> i64 {
+        match self {
+            ValueRule::Number(expr) => expr.number(row),
+            ValueRule::Hash(expr) => fnv1a(expr.text(row).as_bytes()) as i64,
+            ValueRule::Category(expr, categories) => {
+                let text = expr.text(row);
+                categories.iter().position(|category| category == text).unwrap_or(categories.len()) as i64
+            }
+        }
+    }
+}
+
+/// FNV-1a with 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv).
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for byte in bytes {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash
+}
+
+fn datum(value: &Value) -> Datum<'_> {
+    match value {
+        Value::Text(text) => Datum::Text(text),
+        Value::Int(number) => Datum::Number(*number),
+        Value::Bool(truth) => Datum::Number(i64::from(*truth)),
+    }
+}
+
+/// The name of an entity; none if a column is missing.
+fn key_of(key: &Key, event: &Event) -> Option<String> {
+    let part = |column: &String| match event.data.get(column)? {
+        Value::Text(text) => Some(text.clone()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+    };
+    match key {
+        Key::One(column) => part(column),
+        Key::Several(columns) => {
+            let parts: Option<Vec<String>> = columns.iter().map(part).collect();
+            Some(parts?.join("/"))
+        }
+    }
+}
+
+fn position_or_push<T: PartialEq + Clone>(list: &mut Vec<T>, item: &T) -> usize {
+    if let Some(found) = list.iter().position(|other| other == item) {
+        return found;
+    }
+    list.push(item.clone());
+    list.len() - 1
+}
+
+fn weighting(place: &str, weighted: &WeightedConfig) -> Result<Rule, FeatureError> {
+    match (weighted.decay_permille, weighted.half_life) {
+        (Some(decay_permille @ 1..=999), None) => Ok(Rule::PerEvent { decay_permille }),
+        (Some(_), None) => Err(setting(place, "decay_permille must be from 1 to 999")),
+        (None, Some(Period::Fixed(half_life))) => {
+            let tile_ms = tile_of(half_life);
+            Ok(Rule::PerTile { keep: keep_of(half_life.max(tile_ms), tile_ms), tile_ms })
+        }
+        (None, Some(_)) => Err(setting(place, "a half-life is a fixed length, such as `90d`")),
+        _ => Err(setting(place, "either `decay_permille` or `half_life` is needed")),
+    }
+}
+
+fn available(names: impl Iterator<Item = impl AsRef<str>>) -> String {
+    names.map(|name| name.as_ref().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The view's filter, over all columns and the time.
+fn event_filter(
+    config: &FeaturesConfig,
+    columns: &BTreeMap<String, Column>,
+) -> Result<Option<(Expr, Vec<String>)>, FeatureError> {
+    let Some(text) = &config.filter else { return Ok(None) };
+    let mut scope = Scope::default();
+    for (name, column) in columns.iter().filter(|(name, _)| *name != TIME) {
+        scope.add(name, column.kind, column.privacy);
+    }
+    let names = columns.keys().filter(|name| *name != TIME).cloned().collect();
+    scope.add(TIME, Kind::Time, Privacy::Public);
+    Ok(Some((scope.condition("where", text)?, names)))
+}
+
+/// The fields that every side has; the sides must agree.
 fn side_fields(
     config: &FeaturesConfig,
-    columns: &BTreeMap<String, (Kind, u8)>,
-) -> Result<BTreeMap<String, (Kind, u8)>, FeatureError> {
+    columns: &BTreeMap<String, Column>,
+) -> Result<BTreeMap<String, Column>, FeatureError> {
     let column = |place: String, name: &String| {
         columns.get(name).copied().ok_or_else(|| FeatureError::Unknown {
             place,
             what: "column",
             name: name.clone(),
-            available: columns.keys().cloned().collect::<Vec<_>>().join(", "),
+            available: available(columns.keys()),
         })
     };
-    let mut fields: Option<BTreeMap<String, (Kind, u8)>> = None;
+    let mut fields: Option<BTreeMap<String, Column>> = None;
     for (index, side) in config.sides.iter().enumerate() {
         let place = format!("sides.{index}");
-        for (field, name) in [("entity", Some(&side.entity)), ("opponent", side.opponent.as_ref())] {
-            let Some(name) = name else { continue };
+        for (field, key) in [("entity", Some(&side.entity)), ("opponent", side.opponent.as_ref())] {
             let place = format!("{place}.{field}");
-            if column(place.clone(), name)?.0 != Kind::Text {
-                return Err(setting(&place, &format!("the column `{name}` is not text")));
+            let names = key.map_or(&[][..], Key::columns);
+            if key.is_some() && names.is_empty() {
+                return Err(setting(&place, "at least one column is needed"));
+            }
+            for name in names {
+                if matches!(column(place.clone(), name)?.kind, Kind::Number(1..)) {
+                    return Err(setting(&place, &format!("the column `{name}` is a decimal number, not a name")));
+                }
             }
         }
         let mut found = BTreeMap::new();
@@ -351,23 +678,11 @@ fn side_fields(
     fields.ok_or_else(|| setting("sides", "at least one side is needed"))
 }
 
-fn parse(place: &str, text: &str, known: &BTreeMap<String, (usize, Kind)>) -> Result<Expr, FeatureError> {
-    let wrong = |reason| FeatureError::Expression { place: place.to_string(), text: text.to_string(), reason };
-    Expr::parse(text, known).map_err(wrong)
-}
-
-fn parse_kind(
-    place: &str,
-    text: &str,
-    known: &BTreeMap<String, (usize, Kind)>,
-    kind: Kind,
-) -> Result<Expr, FeatureError> {
-    let expr = parse(place, text, known)?;
-    if expr.kind() == kind {
-        return Ok(expr);
-    }
-    let reason = "the value must be true or false".to_string();
-    Err(FeatureError::Expression { place: place.to_string(), text: text.to_string(), reason })
+/// Of the definition and of the columns that it stands on.
+fn digest_of(config: &FeaturesConfig, columns: &BTreeMap<String, Column>) -> Digest {
+    let columns: BTreeMap<&String, (String, Privacy)> =
+        columns.iter().map(|(name, column)| (name, (format!("{:?}", column.kind), column.privacy))).collect();
+    Digest::sha256(&to_jcs(&(config, columns)))
 }
 
 fn setting(place: &str, reason: &str) -> FeatureError {

@@ -1,187 +1,390 @@
-//! The laws of the room, over random events: a vector equals what a plain recomputation from all
-//! events gives, and the order of arrival changes nothing.
+//! The laws of the room, over generated definitions, events and cuts:
+//!
+//! * the live value at a cut, the batch value from the log and the training row are the same bits;
+//! * each equals a plain recomputation from the definition;
+//! * the order of arrival within the allowed lateness changes nothing;
+//! * an event that is taken back was never there;
+//! * a snapshot goes on as the state would have.
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use enliven_features::{FeatureState, FeatureView, FeaturesConfig, Kind};
-use enliven_types::{Event, FeatureVector, Timestamp, Value};
+use enliven_features::{Added, Column, FeatureState, FeatureView, FeaturesConfig, Kind, Stuck, point_in_time};
+use enliven_types::{Event, FeatureVector, Privacy, Timestamp, Value};
 use proptest::prelude::*;
+use serde_json::{Value as Json, json};
 
-const DAY: i64 = 86_400_000;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+const LATENESS: i64 = 2 * DAY;
+const CATEGORIES: [&str; 3] = ["red", "green", "blue"];
 
-fn view() -> FeatureView {
-    let config: FeaturesConfig = serde_json::from_str(
-        r#"{
-        "source": "results",
-        "sides": [
-            {"entity": "home", "opponent": "away", "fields": {"gf": "hs", "ga": "as"}},
-            {"entity": "away", "opponent": "home", "fields": {"gf": "as", "ga": "hs"}}
-        ],
-        "derive": {"points": "gf > ga ? 3 : gf == ga ? 1 : 0"},
-        "define": [
-            {"name": "matches", "aggregate": "count", "windows": ["30d", "lifetime"]},
-            {"name": "wins", "aggregate": "count", "where": "gf > ga", "windows": ["30d", "lifetime"]},
-            {"name": "goals", "aggregate": {"sum": "gf"}, "windows": ["90d"]},
-            {"name": "mean", "aggregate": {"mean": "gf"}, "windows": ["30d"]},
-            {"name": "form", "aggregate": {"weighted_mean": {"of": "points", "decay_permille": 850}}},
-            {"name": "unbeaten", "aggregate": "streak", "where": "gf >= ga"},
-            {"name": "idle", "aggregate": "days_since"},
-            {"name": "rating", "aggregate": {"glicko2": {"won": "gf > ga", "drawn": "gf == ga", "period": "month"}}}
-        ]
-    }"#,
-    )
+/// One feature of a generated definition, in the manifest's form.
+type Defined = Json;
+
+fn defined() -> impl Strategy<Value = Defined> {
+    let aggregate = prop_oneof![
+        Just(json!("count")),
+        Just(json!({"sum": "amount"})),
+        Just(json!({"mean": "amount"})),
+        Just(json!({"standard_deviation": "amount"})),
+        Just(json!({"min": "amount"})),
+        Just(json!({"max": "amount"})),
+        Just(json!({"first": "amount"})),
+        Just(json!({"last": "amount"})),
+        Just(json!({"distinct": "colour"})),
+        (1u32..=1000).prop_map(|permille| json!({"quantile": {"of": "amount", "permille": permille}})),
+        Just(json!({"top": {"of": "colour", "ranks": 2, "categories": CATEGORIES}})),
+    ];
+    let window = prop_oneof![
+        Just("lifetime".to_string()),
+        prop::sample::select(vec!["30m", "7h", "1d", "36h", "20d", "400d"]).prop_map(str::to_string),
+        prop::sample::select(vec!["3h", "2d", "month"]).prop_map(|period| format!("tumbling {period}")),
+        prop::sample::select(vec!["40m", "9h"]).prop_map(|gap| format!("session {gap}")),
+    ];
+    let windowed = (aggregate, prop::collection::btree_set(window, 1..4))
+        .prop_map(|(aggregate, windows)| json!({"aggregate": aggregate, "windows": windows}));
+    let lasting = prop_oneof![
+        Just(json!({"aggregate": "streak"})),
+        Just(json!({"aggregate": {"time_since": "1h"}, "default": 9999})),
+        Just(json!({"aggregate": {"weighted_mean": {"of": "amount", "decay_permille": 800}}})),
+        Just(json!({"aggregate": {"weighted_mean": {"of": "amount", "half_life": "3d"}}})),
+        Just(json!({"aggregate": {"rate": "1d"}, "windows": ["36h", "tumbling 2d"]})),
+        Just(json!({"aggregate": {"glicko2": {"won": "amount > 5", "drawn": "amount == 5", "period": "1d"}}})),
+        Just(json!({"aggregate": {"elo": {"won": "amount > 5", "drawn": "amount == 5", "period": "12h"}}})),
+    ];
+    let filter = prop::option::of(prop::sample::select(vec!["amount > 3", "colour == \"red\" || amount < 0"]));
+    (prop_oneof![4 => windowed, 2 => lasting], filter).prop_map(|(mut feature, filter)| {
+        let rated = feature["aggregate"].get("glicko2").is_some() || feature["aggregate"].get("elo").is_some();
+        if let (Some(filter), false) = (filter, rated) {
+            feature["where"] = json!(filter);
+        }
+        feature
+    })
+}
+
+fn definition() -> impl Strategy<Value = FeatureView> {
+    prop::collection::vec(defined(), 1..7).prop_map(|mut features| {
+        for (number, feature) in features.iter_mut().enumerate() {
+            feature["name"] = json!(format!("f{number}"));
+        }
+        view(json!(features))
+    })
+}
+
+fn view(define: Json) -> FeatureView {
+    let side = |entity: &str, opponent: &str| json!({"entity": entity, "opponent": opponent, "fields": {"amount": "amount", "colour": "colour"}});
+    let config: FeaturesConfig = serde_json::from_value(json!({
+        "source": "s", "allowed_lateness": "2d", "sides": [side("left", "right"), side("right", "left")], "define": define,
+    }))
     .unwrap();
-    let columns = [("home", Kind::Text), ("away", Kind::Text), ("hs", Kind::Int), ("as", Kind::Int)];
-    let columns = columns.iter().map(|(name, kind)| (name.to_string(), (*kind, 0))).collect();
-    FeatureView::new(&config, &columns).unwrap()
+    let column = |kind| Column { kind, privacy: Privacy::Public };
+    let columns = [
+        ("left", Kind::Text),
+        ("right", Kind::Text),
+        ("amount", Kind::Number(1)),
+        ("colour", Kind::Text),
+    ];
+    FeatureView::new(&config, &columns.into_iter().map(|(name, kind)| (name.to_string(), column(kind))).collect())
+        .unwrap()
 }
 
 #[derive(Clone, Debug)]
-struct Match {
-    day: i64,
-    home: u8,
-    away: u8,
-    goals: (i64, i64),
+struct Seen {
+    minute: i64,
+    left: u8,
+    right: u8,
+    /// In tenths.
+    amount: i64,
+    colour: u8,
+    /// How late it comes, in minutes.
+    jitter: i64,
 }
 
-fn team(number: u8) -> String {
-    format!("team {number}")
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let minute = prop_oneof![0i64..600, 0i64..30_000, Just(1440i64)];
+    let one = (minute, 0u8..3, 1u8..3, -20i64..100, 0u8..5, 0i64..LATENESS / MINUTE);
+    let one = one.prop_map(|(minute, left, step, amount, colour, jitter)| {
+        Seen { minute, left, right: (left + step) % 3, amount, colour, jitter }
+    });
+    prop::collection::vec(one, 0..60).prop_map(|mut seen| {
+        // An event comes at most its jitter after its time, so none of these is late.
+        seen.sort_by_key(|event| event.minute + event.jitter);
+        seen.iter().enumerate().map(|(number, seen)| event(number, seen)).collect()
+    })
 }
 
-fn event(number: usize, game: &Match) -> Event {
+fn name(number: u8) -> String {
+    format!("entity {number}")
+}
+
+fn event(number: usize, seen: &Seen) -> Event {
+    let colour = CATEGORIES.get(seen.colour as usize).copied().unwrap_or(if seen.colour == 3 { "pink" } else { "teal" });
     Event {
         id: number.to_string(),
-        source: "results".into(),
-        kind: "match".into(),
-        subjects: vec![team(game.home), team(game.away)],
-        time: Timestamp(game.day * DAY),
+        source: "s".into(),
+        kind: "t".into(),
+        subjects: vec![name(seen.left), name(seen.right)],
+        time: Timestamp(seen.minute * MINUTE),
         data: BTreeMap::from([
-            ("home".to_string(), Value::Text(team(game.home))),
-            ("away".to_string(), Value::Text(team(game.away))),
-            ("hs".to_string(), Value::Int(game.goals.0)),
-            ("as".to_string(), Value::Int(game.goals.1)),
+            ("left".to_string(), Value::Text(name(seen.left))),
+            ("right".to_string(), Value::Text(name(seen.right))),
+            ("amount".to_string(), Value::Int(seen.amount)),
+            ("colour".to_string(), Value::Text(colour.to_string())),
         ]),
     }
 }
 
-fn matches() -> impl Strategy<Value = Vec<Match>> {
-    let one = (-200i64..400, 0u8..6, 1u8..6, 0i64..5, 0i64..5).prop_map(|(day, home, step, left, right)| Match {
-        day,
-        home,
-        away: (home + step) % 6,
-        goals: (left, right),
-    });
-    prop::collection::vec(one, 0..60)
+/// Every entity at every cut, from a state that lives through the log. Each cut is read after all
+/// events before it have come.
+fn live(view: &FeatureView, events: &[Event], cuts: &[i64], max_rows: usize) -> Vec<FeatureVector> {
+    let mut state = FeatureState::with_max_rows(max_rows);
+    let (mut found, mut next) = (Vec::new(), 0);
+    for cut in cuts {
+        let needed = events.iter().rposition(|event| event.time.0 < *cut).map_or(0, |last| last + 1);
+        while next < needed {
+            state.add(view, &events[next]);
+            next += 1;
+        }
+        state.advance(view, Timestamp(*cut));
+        found.extend((0..4).map(|number| state.vector_at(view, &name(number), Timestamp(*cut))));
+    }
+    found
 }
 
-/// Everything but form and rating, from the definitions, without tiles.
-fn naive(games: &[Match], name: u8, time: i64) -> Vec<i64> {
-    let end = time.div_euclid(DAY);
-    let mut seen: Vec<(i64, i64, i64)> = Vec::new();
-    for game in games {
-        if game.home == name {
-            seen.push((game.day, game.goals.0, game.goals.1));
-        }
-        if game.away == name {
-            seen.push((game.day, game.goals.1, game.goals.0));
-        }
-    }
-    seen.retain(|(day, _, _)| *day < end);
-    seen.sort();
-    let within = |days: i64| seen.iter().filter(move |(day, _, _)| *day >= end - days).collect::<Vec<_>>();
-    let wins = |list: &[&(i64, i64, i64)]| list.iter().filter(|(_, gf, ga)| gf > ga).count() as i64;
-    let (month, all) = (within(30), within(100_000));
-    let sum: i64 = month.iter().map(|(_, gf, _)| gf).sum();
-    let mean = if month.is_empty() { 0 } else { (sum * 2_000_000 / month.len() as i64 + 1) / 2 };
-    let lost_day = seen.iter().rev().find(|(_, gf, ga)| gf < ga).map_or(i64::MIN, |(day, _, _)| *day);
-    vec![
-        month.len() as i64,
-        all.len() as i64,
-        wins(&month),
-        wins(&all),
-        within(90).iter().map(|(_, gf, _)| gf).sum(),
-        mean,
-        seen.iter().filter(|(day, _, _)| *day > lost_day).count() as i64,
-        seen.last().map_or(9999, |(day, _, _)| (time - day * DAY) / DAY),
-    ]
+fn batch(view: &FeatureView, events: &[Event], cuts: &[i64]) -> Vec<FeatureVector> {
+    let labels: Vec<_> = cuts.iter().flat_map(|cut| (0..4).map(|number| (name(number), Timestamp(*cut)))).collect();
+    point_in_time(view, events, &labels)
 }
 
-fn state(view: &FeatureView, events: &[Event], asks: &[i64]) -> FeatureState {
-    let mut state = FeatureState::default();
-    for (number, event) in events.iter().enumerate() {
-        // Asking in between must not change later answers.
-        if let Some(ask) = asks.get(number % asks.len().max(1)) {
-            state.advance(view, Timestamp(*ask));
-        }
-        state.add(view, event);
-    }
-    state
+fn cuts() -> impl Strategy<Value = Vec<i64>> {
+    let cut = prop_oneof![(0i64..700).prop_map(|m| m * MINUTE), (0i64..24).prop_map(|d| d * DAY), 0i64..30_000 * MINUTE];
+    prop::collection::vec(cut, 1..6).prop_map(|mut cuts| {
+        cuts.sort_unstable();
+        cuts
+    })
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(192)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
-    fn any_order_any_instant(
-        games in matches(),
-        order in any::<u64>(),
-        time in -200 * DAY..400 * DAY,
-        asks in prop::collection::vec(-200 * DAY..400 * DAY, 0..4),
-    ) {
-        let view = view();
-        let events: Vec<Event> = games.iter().enumerate().map(|(number, game)| event(number, game)).collect();
-        let mut shuffled = events.clone();
-        shuffled.sort_by_key(|event| enliven_types::keccak(&[event.id.as_bytes(), &order.to_be_bytes()].concat()));
-        let mut sorted = events.clone();
-        sorted.sort_by_key(|event| event.time);
-        let mut plain = state(&view, &sorted, &[]);
-        let mut late = state(&view, &shuffled, &asks);
-        plain.advance(&view, Timestamp(time));
-        late.advance(&view, Timestamp(time));
-        for name in 0..6 {
-            let vector = plain.vector_at(&view, &team(name), Timestamp(time));
-            prop_assert_eq!(&vector, &late.vector_at(&view, &team(name), Timestamp(time)));
-            let mut part = vector.0.clone();
-            part.truncate(10);
-            part.remove(6);
-            part.truncate(8);
-            prop_assert_eq!(part, naive(&games, name, time));
+    fn live_batch_and_training_agree(view in definition(), events in events(), cuts in cuts()) {
+        let batch = batch(&view, &events, &cuts);
+        for max_rows in [0, 3, 16, 1000] {
+            prop_assert_eq!(&live(&view, &events, &cuts, max_rows), &batch);
         }
     }
 
     #[test]
-    fn the_future_does_not_show(games in matches(), time in -200 * DAY..400 * DAY) {
-        let view = view();
-        let events: Vec<Event> = games.iter().enumerate().map(|(number, game)| event(number, game)).collect();
-        let past: Vec<Event> = events.iter().filter(|event| event.time.0 < time).cloned().collect();
-        let (mut all, mut known) = (state(&view, &events, &[]), state(&view, &past, &[]));
-        all.advance(&view, Timestamp(400 * DAY));
-        known.advance(&view, Timestamp(time));
-        for name in 0..6 {
-            let ask = |state: &FeatureState| state.vector_at(&view, &team(name), Timestamp(time));
-            prop_assert_eq!(ask(&all), ask(&known));
+    fn order_of_arrival_changes_nothing(view in definition(), events in events(), cuts in cuts(), seed in any::<u64>()) {
+        let mut other = events.clone();
+        let jitter = |event: &Event| (event.id.parse::<u64>().unwrap() + 1).wrapping_mul(seed | 1) % LATENESS as u64;
+        other.sort_by_key(|event| event.time.0 + jitter(event) as i64);
+        prop_assert_eq!(live(&view, &other, &cuts, 3), live(&view, &events, &cuts, 3));
+    }
+
+    #[test]
+    fn an_event_taken_back_was_never_there(view in definition(), events in events(), cut in 0i64..40 * DAY, pick in any::<prop::sample::Index>()) {
+        prop_assume!(!events.is_empty());
+        let place = pick.index(events.len());
+        let mut without = events.clone();
+        let gone = without.remove(place);
+        let mut state = FeatureState::with_max_rows(2);
+        for event in &events {
+            state.add(&view, event);
+            state.advance(&view, event.time);
+        }
+        match state.retract(&view, &gone) {
+            Ok(()) => {
+                prop_assert_eq!(state.retract(&view, &gone), Err(Stuck::Unknown));
+                let latest = events.iter().map(|event| event.time.0).max().unwrap();
+                let cut = Timestamp(cut.max(latest));
+                state.advance(&view, cut);
+                let mut other = FeatureState::with_max_rows(5);
+                without.iter().for_each(|event| { other.add(&view, event); });
+                other.advance(&view, cut);
+                for number in 0..4 {
+                    prop_assert_eq!(state.vector_at(&view, &name(number), cut), other.vector_at(&view, &name(number), cut));
+                }
+            }
+            Err(stuck) => {
+                let latest = events.iter().map(|event| event.time.0).max().unwrap();
+                prop_assert_eq!(stuck, Stuck::Sealed);
+                prop_assert!(gone.time.0 < latest - LATENESS);
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_goes_on(view in definition(), events in events(), split in any::<prop::sample::Index>(), cut in 0i64..40 * DAY, flip in any::<(prop::sample::Index, u8)>()) {
+        let split = split.index(events.len() + 1);
+        let mut state = FeatureState::with_max_rows(4);
+        for event in &events[..split] {
+            state.add(&view, event);
+            state.advance(&view, Timestamp(event.time.0 - LATENESS));
+        }
+        let bytes = state.snapshot(&view);
+        let mut restored = FeatureState::restore(&view, &bytes).unwrap();
+        prop_assert_eq!(&restored.snapshot(&view), &bytes);
+        for event in &events[split..] {
+            prop_assert_eq!(state.add(&view, event), restored.add(&view, event));
+        }
+        let cut = Timestamp(cut);
+        state.advance(&view, cut);
+        restored.advance(&view, cut);
+        if events.iter().all(|event| event.time.0 - LATENESS <= cut.0) {
+            for number in 0..4 {
+                prop_assert_eq!(state.vector_at(&view, &name(number), cut), restored.vector_at(&view, &name(number), cut));
+            }
+        }
+        // Damage is refused, or harmless: never a panic.
+        let mut damaged = bytes.clone();
+        let place = flip.0.index(damaged.len());
+        damaged[place] ^= flip.1 | 1;
+        let _ = FeatureState::restore(&view, &damaged);
+        prop_assert!(FeatureState::restore(&view, &bytes[..bytes.len() - 1]).is_none());
+    }
+}
+
+/// What a plain reading of the definition gives, for one feature.
+fn naive(aggregate: &Json, window: &str, filter: &str, seen: &[(i64, i64, &str)], time: i64) -> i64 {
+    let passed: Vec<_> = seen.iter().filter(|(_, amount, _)| filter.is_empty() || *amount > 30).collect();
+    let (kind, length) = window.split_once(' ').unwrap_or(("sliding", window));
+    let millis = |text: &str| match text.parse().unwrap() {
+        enliven_types::Period::Fixed(length) => length,
+        _ => unreachable!(),
+    };
+    let inside: Vec<_> = match (kind, window) {
+        (_, "lifetime") => passed,
+        ("sliding", _) => {
+            let length = millis(length);
+            let tile = if length < 12 * HOUR { 5 * MINUTE } else if length < 12 * DAY { HOUR } else { DAY };
+            let from = (time - length).div_euclid(tile) * tile;
+            passed.into_iter().filter(|(at, _, _)| *at >= from).collect()
+        }
+        ("tumbling", _) => {
+            let length = millis(length);
+            let last = time.div_euclid(length) - 1;
+            passed.into_iter().filter(|(at, _, _)| at.div_euclid(length) == last).collect()
+        }
+        _ => {
+            let gap = millis(length);
+            let mut session: Vec<&(i64, i64, &str)> = Vec::new();
+            for one in passed {
+                if session.last().is_some_and(|last| one.0 - last.0 >= gap) {
+                    session.clear();
+                }
+                session.push(one);
+            }
+            if session.last().is_some_and(|last| time - last.0 >= gap) { Vec::new() } else { session }
+        }
+    };
+    let amounts: Vec<i64> = inside.iter().map(|(_, amount, _)| *amount).collect();
+    let count = amounts.len() as i64;
+    if count == 0 {
+        return 0;
+    }
+    let sum: i64 = amounts.iter().sum();
+    match aggregate {
+        Json::String(_) => count,
+        other => match other.as_object().unwrap().keys().next().unwrap().as_str() {
+            "sum" => sum,
+            // Tenths to millionths.
+            "mean" => (sum as f64 * 100_000.0 / count as f64).round() as i64,
+            "standard_deviation" => {
+                let mean = sum as f64 / count as f64;
+                let spread: f64 = amounts.iter().map(|amount| (*amount as f64 - mean).powi(2)).sum();
+                ((spread / count as f64).sqrt() * 100_000.0).round() as i64
+            }
+            "min" => *amounts.iter().min().unwrap(),
+            "max" => *amounts.iter().max().unwrap(),
+            "first" => amounts[0],
+            "last" => *amounts.last().unwrap(),
+            "distinct" => inside.iter().map(|(_, _, colour)| colour).collect::<BTreeSet<_>>().len() as i64,
+            _ => unreachable!(),
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn values_are_what_the_definition_says(events in events(), cuts in cuts()) {
+        let aggregates = [
+            json!("count"), json!({"sum": "amount"}), json!({"mean": "amount"}), json!({"standard_deviation": "amount"}),
+            json!({"min": "amount"}), json!({"max": "amount"}), json!({"first": "amount"}), json!({"last": "amount"}),
+            json!({"distinct": "colour"}),
+        ];
+        let windows = ["lifetime", "30m", "36h", "20d", "tumbling 3h", "tumbling 2d", "session 40m", "session 9h"];
+        let mut define = Vec::new();
+        for (number, aggregate) in aggregates.iter().enumerate() {
+            for filter in ["", "amount > 3"] {
+                let mut feature = json!({"name": format!("f{number}{}", filter.len()), "aggregate": aggregate, "windows": windows});
+                if !filter.is_empty() {
+                    feature["where"] = json!(filter);
+                }
+                define.push(feature);
+            }
+        }
+        let view = view(json!(define));
+        let found = live(&view, &events, &cuts, 4);
+        for (row, (cut, number)) in found.iter().zip(cuts.iter().flat_map(|cut| (0..4).map(move |number| (cut, number)))) {
+            let who = name(number);
+            let mut order: Vec<&Event> = events.iter().filter(|event| event.time.0 < *cut && event.subjects.contains(&who)).collect();
+            order.sort_by_key(|event| (event.time, fnv1a(&event.id) as i64));
+            let seen: Vec<(i64, i64, &str)> = order.iter().map(|event| {
+                (event.time.0, event.data["amount"].number().unwrap(), event.data["colour"].text().unwrap())
+            }).collect();
+            let mut place = 0;
+            for aggregate in &aggregates {
+                for filter in ["", "amount > 3"] {
+                    for window in windows {
+                        let wanted = naive(aggregate, window, filter, &seen, *cut);
+                        let got = row.0[place];
+                        // The naive mean and deviation are computed in floating point.
+                        prop_assert!((got - wanted).abs() <= i64::from(wanted.abs() > 9), "{aggregate} {window} `{filter}` at {cut}: {got}, not {wanted}");
+                        place += 1;
+                    }
+                }
+            }
         }
     }
 }
 
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
 #[test]
-fn a_rating_rises_with_wins_and_grows_uncertain_when_idle() {
-    let view = view();
+fn late_events_are_counted_and_change_nothing() {
+    let view = view(json!([{"name": "n", "aggregate": "count"}]));
+    let at = |number: usize, minute: i64| event(number, &Seen { minute, left: 0, right: 1, amount: 1, colour: 0, jitter: 0 });
     let mut state = FeatureState::default();
-    for number in 0..5 {
-        state.add(&view, &event(number, &Match { day: number as i64, home: 0, away: 1, goals: (2, 0) }));
-    }
-    state.advance(&view, Timestamp(400 * DAY));
-    let read = |name: &str, day: i64| -> (i64, i64) {
-        let FeatureVector(vector) = state.vector_at(&view, name, Timestamp(day * DAY));
-        (vector[9], vector[10])
-    };
-    assert_eq!(read("team 0", 20), (150_000, 35_000), "the period is still open");
-    let (winner, deviation) = read("team 0", 40);
-    let (loser, _) = read("team 1", 40);
-    assert!(winner > 165_000 && loser < 135_000, "{winner} {loser}");
-    assert!(read("team 0", 390).1 > deviation);
-    assert_eq!(read("nobody", 390), (150_000, 35_000));
+    assert_eq!(state.add(&view, &at(0, 10_000)), Added::Taken);
+    // Exactly as late as allowed, and a minute later.
+    assert_eq!(state.add(&view, &at(1, 10_000 - LATENESS / MINUTE)), Added::Taken);
+    assert_eq!(state.add(&view, &at(2, 10_000 - LATENESS / MINUTE - 1)), Added::Late);
+    let mut foreign = at(3, 10_000);
+    foreign.source = "other".into();
+    assert_eq!(state.add(&view, &foreign), Added::Aside);
+    assert_eq!(state.late(), 1);
+    state.advance(&view, Timestamp(20_000 * MINUTE));
+    assert_eq!(state.vector_at(&view, &name(0), Timestamp(20_000 * MINUTE)).0, [2]);
+}
+
+#[test]
+fn a_snapshot_of_another_definition_is_refused() {
+    let one = view(json!([{"name": "n", "aggregate": "count"}]));
+    let other = view(json!([{"name": "m", "aggregate": "count"}]));
+    let bytes = FeatureState::default().snapshot(&one);
+    assert!(FeatureState::restore(&one, &bytes).is_some());
+    assert!(FeatureState::restore(&other, &bytes).is_none());
 }

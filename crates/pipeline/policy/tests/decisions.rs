@@ -4,7 +4,7 @@
 
 use enliven_policy::{Inputs, Policy, PolicyConfig, TraitConfig};
 use enliven_types::{
-    ChangeReason, Decision, FeatureDef, FeatureSchema, FeatureVector, HoldReason, Score, Timestamp, TokenState, Trait,
+    ChangeReason, Decision, FeatureDef, FeatureSchema, Privacy, FeatureVector, HoldReason, Score, Timestamp, TokenState, Trait,
     TraitValue, cid_of,
 };
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ const TRAITS: &str = r#"[
 ]"#;
 
 fn schema() -> FeatureSchema {
-    let define = |name: &str| FeatureDef { name: name.into(), scale: 0, unit: String::new() };
+    let define = |name: &str| FeatureDef { name: name.into(), scale: 0, unit: String::new(), privacy: Privacy::Public };
     FeatureSchema { features: vec![define("matches"), define("goals")] }
 }
 

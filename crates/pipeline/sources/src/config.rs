@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use enliven_types::{Period, Privacy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,17 @@ pub struct SourceConfig {
     pub id: Vec<String>,
     /// Columns that name the entities which the event concerns.
     pub subjects: Vec<String>,
+    /// Columns that not everybody may see; the others are public.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub privacy: BTreeMap<String, Privacy>,
+    /// An event dated further in the future than this, by the clock of the machine that reads it, is
+    /// refused, so that one wrong date cannot make every later event late.
+    #[serde(default = "day")]
+    pub max_future: Period,
+}
+
+fn day() -> Period {
+    Period::Fixed(86_400_000)
 }
 
 /// The kinds of source.

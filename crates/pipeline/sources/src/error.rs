@@ -59,4 +59,10 @@ pub enum SourceError {
         /// The places asked for.
         places: u8,
     },
+    /// How far ahead events may lie is a month or a year.
+    #[error("source `{name}`: `max_future` is a fixed length, such as `1d`")]
+    MaxFuture {
+        /// The source's name.
+        name: String,
+    },
 }

@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use enliven_types::Event;
+use enliven_types::{Event, Timestamp};
 
-use crate::row::{Refusal, join};
+use crate::row::Refusal;
 use crate::{BadRow, FileConfig, Format, RowReader, SourceConfig, SourceError, SourceKind};
 
 /// A longer line is refused, so that a file without line ends cannot fill the memory.
@@ -16,6 +17,7 @@ const MAX_LINE_BYTES: u64 = 1 << 20;
 pub struct FileSource {
     lines: BufReader<Box<dyn Read + Send>>,
     reader: RowReader,
+    splitter: Splitter,
     format: Format,
     /// Our column -> its place in the file; for CSV only.
     places: Vec<(String, usize)>,
@@ -29,7 +31,8 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens the file of the source called `name`; relative paths start at `base`.
+    /// Opens the file of the source called `name`; relative paths start at `base`. Rows that lie too
+    /// far in the future of the machine's clock are refused.
     pub fn open(name: &str, config: &SourceConfig, base: &Path) -> Result<FileSource, SourceError> {
         let SourceKind::File(FileConfig { path, .. }) = &config.from;
         let full = base.join(path);
@@ -38,7 +41,11 @@ impl FileSource {
             path: full.display().to_string(),
             reason: error.to_string(),
         })?;
-        FileSource::from_reader(name, config, Box::new(file))
+        let mut source = FileSource::from_reader(name, config, Box::new(file))?;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX));
+        source.reader = source.reader.reading_at(now);
+        Ok(source)
     }
 
     /// Reads rows from any bytes.
@@ -53,6 +60,7 @@ impl FileSource {
             lines: BufReader::new(bytes),
             keys: reader.file_columns(),
             reader,
+            splitter: Splitter::new(),
             format: *format,
             places: Vec::new(),
             width: 0,
@@ -69,16 +77,17 @@ impl FileSource {
 
     fn read_header(&mut self) -> Result<(), SourceError> {
         let header = match self.next_line()? {
-            Some(Ok(line)) => cells(line.trim_start_matches('\u{feff}')).unwrap_or_default(),
-            _ => Vec::new(),
+            Some(Ok(line)) => line,
+            _ => String::new(),
         };
+        let header = self.splitter.cells(header.trim_start_matches('\u{feff}')).unwrap_or_default();
         self.width = header.len();
         for (ours, theirs) in &self.keys {
             let place = header.iter().position(|name| name == theirs).ok_or_else(|| SourceError::MissingColumn {
                 name: self.name.clone(),
                 path: self.file.clone(),
                 column: theirs.clone(),
-                available: join(header.iter()),
+                available: header.join(", "),
             })?;
             self.places.push((ours.clone(), place));
         }
@@ -108,19 +117,19 @@ impl FileSource {
         Ok(Some(String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_string())))
     }
 
-    fn event(&self, line: &str) -> Result<Event, Refusal> {
+    fn event(&mut self, line: &str) -> Result<Event, Refusal> {
         match self.format {
             Format::Csv => self.csv_event(line),
             Format::JsonLines => self.json_event(line),
         }
     }
 
-    fn csv_event(&self, line: &str) -> Result<Event, Refusal> {
-        let cells = cells(line).map_err(|reason| (None, reason))?;
+    fn csv_event(&mut self, line: &str) -> Result<Event, Refusal> {
+        let cells = self.splitter.cells(line).map_err(|reason| (None, reason))?;
         if cells.len() != self.width {
             return Err((None, format!("has {} columns, the header has {}", cells.len(), self.width)));
         }
-        let texts = self.places.iter().map(|(name, place)| (name.as_str(), cells[*place].as_str())).collect();
+        let texts = self.places.iter().map(|(name, place)| (name.as_str(), cells[*place])).collect();
         self.reader.event(&texts)
     }
 
@@ -168,17 +177,47 @@ impl Iterator for FileSource {
     }
 }
 
-/// The cells of one CSV line.
-fn cells(line: &str) -> Result<Vec<String>, String> {
-    // An odd number of quotes means that one is never closed.
-    if line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
-        return Err("a quote is opened and never closed".into());
+/// Splits lines of CSV into cells. The parser is kept: building its tables costs more than a line.
+struct Splitter {
+    reader: csv_core::Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Splitter {
+    fn new() -> Splitter {
+        Splitter { reader: csv_core::Reader::new(), text: Vec::new(), ends: Vec::new() }
     }
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).buffer_capacity(line.len().max(1)).from_reader(line.as_bytes());
-    match reader.records().next() {
-        Some(Ok(record)) => Ok(record.iter().map(str::to_string).collect()),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Ok(Vec::new()),
+
+    /// The cells of one line.
+    fn cells(&mut self, line: &str) -> Result<Vec<&str>, String> {
+        // An odd number of quotes means that one is never closed.
+        if line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
+            return Err("a quote is opened and never closed".into());
+        }
+        // No line has more text than bytes, nor more cells than commas and one.
+        self.text.resize(line.len() + 1, 0);
+        self.ends.resize(line.bytes().filter(|byte| *byte == b',').count() + 2, 0);
+        self.reader.reset();
+        let (mut input, mut written, mut count) = (line.as_bytes(), 0, 0);
+        loop {
+            let (result, read, wrote, ended) =
+                self.reader.read_record(input, &mut self.text[written..], &mut self.ends[count..]);
+            (input, written, count) = (&input[read..], written + wrote, count + ended);
+            match result {
+                // The next round, without input, ends the record.
+                csv_core::ReadRecordResult::InputEmpty => {}
+                csv_core::ReadRecordResult::Record | csv_core::ReadRecordResult::End => break,
+                _ => return Err("is no line of CSV".into()),
+            }
+        }
+        let mut start = 0;
+        let mut cells = Vec::with_capacity(count);
+        for end in &self.ends[..count] {
+            let cell = std::str::from_utf8(&self.text[start..*end]).map_err(|error| error.to_string())?;
+            cells.push(cell);
+            start = *end;
+        }
+        Ok(cells)
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use enliven_types::{Event, Timestamp, Value};
+use enliven_types::{Event, Period, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{ColumnType, SourceConfig, SourceError};
@@ -41,6 +41,8 @@ pub(crate) type Refusal = (Option<String>, String);
 pub struct RowReader {
     name: String,
     config: SourceConfig,
+    /// No event is dated later.
+    not_after: Timestamp,
 }
 
 impl RowReader {
@@ -66,13 +68,25 @@ impl RowReader {
                 return Err(unknown(field, column));
             }
         }
-        if let Some(column) = config.rename.keys().find(|column| !config.columns.contains_key(*column)) {
-            return Err(unknown("rename", column));
+        for (field, mut names) in [("rename", config.rename.keys().collect::<Vec<_>>()), ("privacy", config.privacy.keys().collect())] {
+            names.retain(|column| !config.columns.contains_key(*column));
+            if let Some(column) = names.first() {
+                return Err(unknown(field, column));
+            }
         }
         if !config.columns.contains_key(&config.time) {
             return Err(unknown("time", &config.time));
         }
-        Ok(RowReader { name: name.to_string(), config: config.clone() })
+        if !matches!(config.max_future, Period::Fixed(_)) {
+            return Err(SourceError::MaxFuture { name: name.to_string() });
+        }
+        Ok(RowReader { name: name.to_string(), config: config.clone(), not_after: Timestamp::RANGE.1 })
+    }
+
+    /// Refuses events that lie further in the future of `now` than the source allows.
+    pub fn reading_at(self, now: Timestamp) -> RowReader {
+        let ahead = if let Period::Fixed(length) = self.config.max_future { length } else { 0 };
+        RowReader { not_after: Timestamp(now.0.saturating_add(ahead)), ..self }
     }
 
     /// The name in the file of each declared column.
@@ -91,6 +105,10 @@ impl RowReader {
         }
         let time_text = cells.get(self.config.time.as_str()).copied().unwrap_or_default();
         let time = Timestamp::parse(time_text).map_err(|error| (Some(self.config.time.clone()), error.to_string()))?;
+        if time > self.not_after {
+            let reason = format!("`{time_text}` is more than {} in the future", self.config.max_future);
+            return Err((Some(self.config.time.clone()), reason));
+        }
         let id: Vec<String> = self.config.id.iter().map(|column| show(&data[column])).collect();
         let id = id.join("/");
         if id.len() > MAX_ID_BYTES {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod features;
 mod new;
 mod read;
 mod run;
@@ -24,6 +25,7 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::New { folder, template } => new::run(folder, *template, output)?,
         Command::Validate { place } => validate::run(place, output)?,
         Command::Train { place, dry_run } => train::run(place, *dry_run, output)?,
+        Command::Features { place, command } => features::run(place, command, output)?,
         Command::Run { place, epochs } => run::run(place, *epochs, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),
         Command::Verify { rpc, token, content, epoch, all } => {

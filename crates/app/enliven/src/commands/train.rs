@@ -2,13 +2,12 @@ use std::fmt::Write;
 
 use enliven_engine::{Plan, reference_field, training_rows};
 use enliven_models::{Artifact, Evaluation, PairModel, evaluate, train};
-use enliven_sources::FileSource;
-use enliven_types::{Block, Digest, Event};
+use enliven_types::{Block, Digest};
 use serde::Serialize;
 
 use crate::cli::Place;
 use crate::error::CliError;
-use crate::manifest::Loaded;
+use crate::manifest::{Loaded, read_events};
 use crate::output::Output;
 
 /// What training came to.
@@ -116,19 +115,4 @@ pub fn table(report: &Report) -> String {
         );
     }
     text
-}
-
-fn read_events(loaded: &Loaded) -> Result<Vec<Event>, CliError> {
-    let name = &loaded.manifest.features.source;
-    let mut events = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for row in FileSource::open(name, &loaded.manifest.sources[name], loaded.base())? {
-        // Bad rows are counted by `run`; here they are only left out.
-        if let Ok(event) = row?
-            && seen.insert(event.id.clone())
-        {
-            events.push(event);
-        }
-    }
-    Ok(events)
 }

@@ -1,0 +1,322 @@
+//! What the events of one lane add up to: one accumulator, fed in the total order of events.
+
+use ruint::aliases::U256;
+
+use crate::distinct::Distinct;
+use crate::quantile::Quantiles;
+
+/// Fixed-point one of a weighted mean's weights.
+pub(crate) const ONE: i128 = 1 << 40;
+
+/// Larger values count as this in a standard deviation, so that squares stay exact in 128 bits: the
+/// largest number that an event can hold (RFC 8785).
+const MAX_SQUARED: i64 = (1 << 53) - 1;
+
+/// A 128-bit sum that asks for no more than the alignment of its halves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wide([u64; 2]);
+
+impl Wide {
+    pub(crate) fn new(value: i128) -> Wide {
+        Wide([value as u64, (value >> 64) as u64])
+    }
+
+    pub(crate) fn get(self) -> i128 {
+        i128::from(self.0[1] as i64) << 64 | i128::from(self.0[0])
+    }
+
+    fn plus(self, value: i128) -> Wide {
+        Wide::new(self.get().wrapping_add(value))
+    }
+}
+
+/// How events become an accumulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Count,
+    /// Count and sum.
+    Sum,
+    /// Count, sum and sum of squares.
+    Squares,
+    Min,
+    Max,
+    First,
+    Last,
+    Distinct,
+    Quantiles,
+    /// A count per declared category.
+    Top { categories: usize },
+    /// A weighted mean: what is left of a weight after one more event, in thousandths.
+    PerEvent { decay_permille: u32 },
+    /// A weighted mean: what is left of a weight after one more tile, in 2^-40.
+    PerTile { keep: i64, tile_ms: i64 },
+    /// The run of events that pass.
+    Streak,
+}
+
+/// One event of an entity as its lanes see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) time: i64,
+    pub(crate) value: i64,
+}
+
+/// What events added up to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Acc {
+    Count(u64),
+    Sum { count: u64, sum: Wide },
+    Squares { count: u64, sum: Wide, squares: Wide },
+    /// The smallest, largest, first or last value, with its time.
+    One(Option<(i64, i64)>),
+    Distinct(Box<Distinct>),
+    Quantiles(Box<Quantiles>),
+    Top(Box<[u32]>),
+    /// Numerator and denominator in 2^-40, as of a tile.
+    Weighted { above: Wide, below: Wide, tile: i64 },
+    Streak(u64),
+}
+
+impl Rule {
+    /// Of no events.
+    pub(crate) fn empty(self) -> Acc {
+        match self {
+            Rule::Count => Acc::Count(0),
+            Rule::Sum => Acc::Sum { count: 0, sum: Wide::default() },
+            Rule::Squares => Acc::Squares { count: 0, sum: Wide::default(), squares: Wide::default() },
+            Rule::Min | Rule::Max | Rule::First | Rule::Last => Acc::One(None),
+            Rule::Distinct => Acc::Distinct(Box::default()),
+            Rule::Quantiles => Acc::Quantiles(Box::default()),
+            // One more for all categories that are not declared.
+            Rule::Top { categories } => Acc::Top(vec![0; categories + 1].into_boxed_slice()),
+            Rule::PerEvent { .. } | Rule::PerTile { .. } => {
+                Acc::Weighted { above: Wide::default(), below: Wide::default(), tile: i64::MIN }
+            }
+            Rule::Streak => Acc::Streak(0),
+        }
+    }
+
+    /// Whether the accumulator of a window is the difference of two running ones.
+    pub(crate) fn is_invertible(self) -> bool {
+        matches!(self, Rule::Count | Rule::Sum | Rule::Squares)
+    }
+
+    /// Adds an event that passes the filter. Events come in the order of (time, tie).
+    pub(crate) fn add(self, acc: &mut Acc, sample: Sample) {
+        let Sample { time, value } = sample;
+        match (self, acc) {
+            (_, Acc::Count(count)) => *count += 1,
+            (_, Acc::Sum { count, sum }) => {
+                *count += 1;
+                *sum = sum.plus(i128::from(value));
+            }
+            (_, Acc::Squares { count, sum, squares }) => {
+                let value = i128::from(value.clamp(-MAX_SQUARED, MAX_SQUARED));
+                *count += 1;
+                *sum = sum.plus(value);
+                *squares = squares.plus(value * value);
+            }
+            (rule, Acc::One(one)) => {
+                let takes = match (rule, &one) {
+                    (_, None) | (Rule::Last, _) => true,
+                    (Rule::Min, Some((_, least))) => value < *least,
+                    (Rule::Max, Some((_, most))) => value > *most,
+                    _ => false,
+                };
+                if takes {
+                    *one = Some((time, value));
+                }
+            }
+            (_, Acc::Distinct(distinct)) => distinct.add(value as u64),
+            (_, Acc::Quantiles(quantiles)) => quantiles.add(value),
+            (_, Acc::Top(counts)) => {
+                let place = usize::try_from(value).unwrap_or(usize::MAX).min(counts.len() - 1);
+                counts[place] = counts[place].saturating_add(1);
+            }
+            (Rule::PerEvent { decay_permille }, Acc::Weighted { above, below, .. }) => {
+                let keep = |weight: i128| weight * i128::from(decay_permille) / 1000;
+                *above = Wide::new(keep(above.get()).saturating_add(i128::from(value) * ONE));
+                *below = Wide::new(keep(below.get()) + ONE);
+            }
+            (Rule::PerTile { keep, tile_ms }, Acc::Weighted { above, below, tile }) => {
+                let now = time.div_euclid(tile_ms);
+                if *tile != i64::MIN {
+                    let factor = power(keep, now.saturating_sub(*tile).max(0) as u64);
+                    let fade = |weight: i128| scaled(weight, factor);
+                    (*above, *below) = (Wide::new(fade(above.get())), Wide::new(fade(below.get())));
+                }
+                *above = Wide::new(above.get().saturating_add(i128::from(value) * ONE));
+                *below = Wide::new(below.get().saturating_add(ONE));
+                *tile = now;
+            }
+            (_, Acc::Weighted { .. }) => {}
+            (_, Acc::Streak(run)) => *run += 1,
+        }
+    }
+
+    /// Takes note of an event that does not pass the filter.
+    pub(crate) fn fail(self, acc: &mut Acc) {
+        if let Acc::Streak(run) = acc {
+            *run = 0;
+        }
+    }
+
+    /// Adds what a later stretch of time added up to.
+    pub(crate) fn merge(self, acc: &mut Acc, later: &Acc) {
+        match (acc, later) {
+            (Acc::Count(count), Acc::Count(more)) => *count += more,
+            (Acc::Sum { count, sum }, Acc::Sum { count: more, sum: add }) => {
+                *count += more;
+                *sum = sum.plus(add.get());
+            }
+            (Acc::Squares { count, sum, squares }, Acc::Squares { count: more, sum: add, squares: area }) => {
+                *count += more;
+                *sum = sum.plus(add.get());
+                *squares = squares.plus(area.get());
+            }
+            (acc @ Acc::One(_), Acc::One(Some((time, value)))) => {
+                self.add(acc, Sample { time: *time, value: *value });
+            }
+            (Acc::Distinct(distinct), Acc::Distinct(more)) => distinct.merge(more),
+            (Acc::Quantiles(quantiles), Acc::Quantiles(more)) => quantiles.merge(more),
+            (Acc::Top(counts), Acc::Top(more)) => {
+                for (count, more) in counts.iter_mut().zip(more) {
+                    *count = count.saturating_add(*more);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is left of a running accumulator without the events up to an earlier one.
+    pub(crate) fn without(self, acc: &mut Acc, earlier: &Acc) {
+        match (acc, earlier) {
+            (Acc::Count(count), Acc::Count(less)) => *count -= less,
+            (Acc::Sum { count, sum }, Acc::Sum { count: less, sum: take }) => {
+                *count -= less;
+                *sum = sum.plus(take.get().wrapping_neg());
+            }
+            (Acc::Squares { count, sum, squares }, Acc::Squares { count: less, sum: take, squares: area }) => {
+                *count -= less;
+                *sum = sum.plus(take.get().wrapping_neg());
+                *squares = squares.plus(area.get().wrapping_neg());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `sum / count` with `places` decimal places, for a sum in units of 10^-scale; rounded half away
+/// from zero; none without events.
+pub(crate) fn mean(sum: i128, count: i128, scale: u8, places: u8) -> Option<i64> {
+    if count == 0 {
+        return None;
+    }
+    let wide = sum.saturating_mul(10i128.pow(u32::from(places)));
+    let divisor = count.saturating_mul(10i128.pow(u32::from(scale)));
+    let size = (wide.unsigned_abs() + divisor.unsigned_abs() / 2) / divisor.unsigned_abs();
+    Some(clamp(size.min(i64::MAX as u128 + 1) as i128 * wide.signum()))
+}
+
+/// The standard deviation of all events (not of a sample), with `places` decimal places, from exact
+/// sums: sqrt(n * squares - sum^2) / n, rounded half up.
+pub(crate) fn deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8) -> Option<i64> {
+    if count == 0 {
+        return None;
+    }
+    let count = U256::from(count);
+    let sum = U256::from(sum.unsigned_abs());
+    // Never negative (Cauchy-Schwarz); both factors are below 2^128, and far below with real counts.
+    let spread = count.saturating_mul(U256::from(squares.unsigned_abs())).saturating_sub(sum.saturating_mul(sum));
+    let power = |places: u8| U256::from(10u64).pow(U256::from(places));
+    // Twice the result, so that its last bit says how to round.
+    let above = spread.saturating_mul(power(2 * places)).saturating_mul(U256::from(4));
+    let below = count * count * power(2 * scale);
+    let half = (square_root(above / below) + U256::from(1)) / U256::from(2);
+    Some(i64::try_from(half).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn clamp(value: i128) -> i64 {
+    value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+}
+
+/// The whole part of the square root (Newton's method from above).
+fn square_root(value: U256) -> U256 {
+    if value.is_zero() {
+        return value;
+    }
+    let mut root = U256::from(1) << value.bit_len().div_ceil(2);
+    loop {
+        let next = (root + value / root) >> 1;
+        if next >= root {
+            return root;
+        }
+        root = next;
+    }
+}
+
+/// `base`^`exponent` for a base below one, in 2^-40, each product rounded down.
+fn power(base: i64, exponent: u64) -> i128 {
+    let (mut result, mut square, mut left) = (ONE, i128::from(base), exponent);
+    while left > 0 && result > 0 {
+        if left & 1 == 1 {
+            result = result * square >> 40;
+        }
+        square = square * square >> 40;
+        left >>= 1;
+    }
+    result
+}
+
+/// A weight times a factor below one in 2^-40, rounded towards zero without leaving 128 bits.
+fn scaled(weight: i128, factor: i128) -> i128 {
+    let size = weight.unsigned_abs();
+    let (high, low) = (size >> 40, size & (ONE as u128 - 1));
+    let product = high * factor as u128 + (low * factor as u128 >> 40);
+    product as i128 * weight.signum()
+}
+
+/// What is left of a weight after one tile, in 2^-40, for a half-life of so many tiles: 2^(-1/tiles).
+pub(crate) fn keep_of(half_life_ms: i64, tile_ms: i64) -> i64 {
+    let share = tile_ms as f64 / half_life_ms as f64;
+    libm::floor(libm::exp2(-share) * ONE as f64 + 0.5) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_round_trips() {
+        for value in [0, 1, -1, i128::from(i64::MAX) + 5, i128::from(i64::MIN) - 5, i128::MAX, i128::MIN] {
+            assert_eq!(Wide::new(value).get(), value);
+        }
+    }
+
+    #[test]
+    fn deviations_are_exact_and_rounded() {
+        let of = |values: &[i64], scale| {
+            let sum = values.iter().map(|value| i128::from(*value)).sum();
+            let squares = values.iter().map(|value| i128::from(*value) * i128::from(*value)).sum();
+            deviation(values.len() as u64, sum, squares, scale, 6)
+        };
+        assert_eq!(of(&[], 0), None);
+        assert_eq!(of(&[7], 0), Some(0));
+        assert_eq!(of(&[2, 4, 4, 4, 5, 5, 7, 9], 0), Some(2_000_000));
+        // sqrt(2/3) = 0.81649658...
+        assert_eq!(of(&[1, 2, 3], 0), Some(816_497));
+        assert_eq!(of(&[100, 200, 300], 2), Some(816_497));
+        assert_eq!(of(&[MAX_SQUARED, -MAX_SQUARED], 0), Some(MAX_SQUARED.saturating_mul(1_000_000)));
+    }
+
+    #[test]
+    fn half_lives_halve() {
+        let keep = keep_of(10 * 3_600_000, 3_600_000);
+        let half = power(keep, 10);
+        assert!((half - ONE / 2).abs() < 64, "{half}");
+        assert_eq!(power(keep, 0), ONE);
+        assert_eq!(power(keep, u64::MAX), 0);
+        assert_eq!(scaled(-ONE * 8, ONE / 2), -ONE * 4);
+        assert_eq!(scaled(i128::MAX, ONE - 1).signum(), 1);
+    }
+}

@@ -1,0 +1,331 @@
+//! A state as bytes, so that a restart does not begin with the first event of the log.
+//!
+//! The form is private to a version of the program: a snapshot that does not fit is refused, and the
+//! state is recomputed from the log. All numbers are little-endian.
+
+use indexmap::IndexMap;
+
+use crate::accumulate::{Acc, Wide};
+use crate::distinct::Distinct;
+use crate::league::{Game, League};
+use crate::quantile::Quantiles;
+use crate::rating::Rating;
+use crate::rows::Rows;
+use crate::slot::Folded;
+use crate::state::Entity;
+use crate::{FeatureState, FeatureView};
+
+const VERSION: u8 = 1;
+
+impl FeatureState {
+    /// The state as bytes, for [`FeatureState::restore`].
+    pub fn snapshot(&self, view: &FeatureView) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&view.digest().0);
+        put_option(&mut out, self.latest);
+        put(&mut out, self.watermark);
+        put(&mut out, self.late as i64);
+        put_count(&mut out, self.max_rows);
+        put_count(&mut out, self.entities.len());
+        for (name, entity) in &self.entities {
+            put_count(&mut out, name.len());
+            out.extend_from_slice(name.as_bytes());
+            put_option(&mut out, entity.first_folded);
+            put_count(&mut out, entity.rows.words().len());
+            entity.rows.words().iter().for_each(|word| put(&mut out, *word));
+            put_count(&mut out, entity.folded.len());
+            entity.folded.iter().for_each(|folded| put_folded(&mut out, folded));
+        }
+        put_count(&mut out, self.leagues.len());
+        self.leagues.iter().for_each(|league| put_league(&mut out, league));
+        out
+    }
+
+    /// Undoes [`FeatureState::snapshot`]; none if the bytes are of another definition or version, or
+    /// are damaged.
+    pub fn restore(view: &FeatureView, bytes: &[u8]) -> Option<FeatureState> {
+        let mut reader = Reader(bytes);
+        if reader.bytes(1)? != [VERSION] || reader.bytes(32)? != view.digest().0 {
+            return None;
+        }
+        let mut state = FeatureState { latest: reader.option()?, ..FeatureState::default() };
+        state.watermark = reader.number()?;
+        state.late = reader.number()? as u64;
+        state.max_rows = usize::try_from(reader.number()?).ok()?;
+        let count = reader.count(8)?;
+        state.entities = IndexMap::with_capacity(count);
+        for _ in 0..count {
+            let length = reader.count(1)?;
+            let name = std::str::from_utf8(reader.bytes(length)?).ok()?.to_string();
+            let first_folded = reader.option()?;
+            let words = (0..reader.count(8)?).map(|_| reader.number()).collect::<Option<Vec<i64>>>()?;
+            let rows = Rows::from_words(words, view.row_values())?;
+            let slots = reader.count(1)?;
+            let folded = (0..slots).map(|_| reader.folded()).collect::<Option<Vec<Folded>>>()?;
+            if !folded.is_empty() && !view.fits(&folded) {
+                return None;
+            }
+            if state.entities.insert(name, Entity { first_folded, folded, rows }).is_some() {
+                return None;
+            }
+        }
+        let leagues = reader.count(1)?;
+        state.leagues = (0..leagues).map(|_| reader.league(count)).collect::<Option<Vec<League>>>()?;
+        let fits = leagues == 0 || leagues == view.leagues.len();
+        (reader.0.is_empty() && fits).then_some(state)
+    }
+}
+
+impl FeatureView {
+    /// Whether what was folded is of the kinds that the slots fold.
+    fn fits(&self, folded: &[Folded]) -> bool {
+        let same = |acc: &Acc, empty: &Acc| match (acc, empty) {
+            (Acc::Top(left), Acc::Top(right)) => left.len() == right.len(),
+            _ => std::mem::discriminant(acc) == std::mem::discriminant(empty),
+        };
+        folded.len() == self.slots.len()
+            && self.slots.iter().zip(folded).all(|(slot, folded)| {
+                let empty = slot.rule.empty();
+                std::mem::discriminant(folded) == std::mem::discriminant(&slot.empty())
+                    && match folded {
+                        Folded::Lifetime(acc) => same(acc, &empty),
+                        Folded::Tiles(tiles) => {
+                            tiles.iter().all(|(_, acc)| same(acc, &empty)) && tiles.is_sorted_by(|a, b| a.0 < b.0)
+                        }
+                        Folded::Tumbling(periods) => periods.iter().flatten().all(|(_, acc)| same(acc, &empty)),
+                        Folded::Session(session) => session.iter().all(|(_, acc)| same(acc, &empty)),
+                    }
+            })
+    }
+}
+
+fn put(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    put(out, count as i64);
+}
+
+fn put_option(out: &mut Vec<u8>, value: Option<i64>) {
+    out.push(u8::from(value.is_some()));
+    put(out, value.unwrap_or(0));
+}
+
+fn put_wide(out: &mut Vec<u8>, value: Wide) {
+    out.extend_from_slice(&value.get().to_le_bytes());
+}
+
+fn put_folded(out: &mut Vec<u8>, folded: &Folded) {
+    match folded {
+        Folded::Lifetime(acc) => {
+            out.push(0);
+            put_acc(out, acc);
+        }
+        Folded::Tiles(tiles) => {
+            out.push(1);
+            put_count(out, tiles.len());
+            tiles.iter().for_each(|entry| put_numbered(out, entry));
+        }
+        Folded::Tumbling(periods) => {
+            out.push(2);
+            for period in periods {
+                out.push(u8::from(period.is_some()));
+                period.iter().for_each(|entry| put_numbered(out, entry));
+            }
+        }
+        Folded::Session(session) => {
+            out.push(3);
+            out.push(u8::from(session.is_some()));
+            session.iter().for_each(|entry| put_numbered(out, entry));
+        }
+    }
+}
+
+fn put_numbered(out: &mut Vec<u8>, (number, acc): &(i64, Acc)) {
+    put(out, *number);
+    put_acc(out, acc);
+}
+
+fn put_acc(out: &mut Vec<u8>, acc: &Acc) {
+    match acc {
+        Acc::Count(count) => {
+            out.push(0);
+            put(out, *count as i64);
+        }
+        Acc::Sum { count, sum } => {
+            out.push(1);
+            put(out, *count as i64);
+            put_wide(out, *sum);
+        }
+        Acc::Squares { count, sum, squares } => {
+            out.push(2);
+            put(out, *count as i64);
+            put_wide(out, *sum);
+            put_wide(out, *squares);
+        }
+        Acc::One(one) => {
+            out.push(3);
+            put_option(out, one.map(|(time, _)| time));
+            put(out, one.map_or(0, |(_, value)| value));
+        }
+        Acc::Distinct(distinct) => {
+            out.push(4);
+            distinct.encode(out);
+        }
+        Acc::Quantiles(quantiles) => {
+            out.push(5);
+            quantiles.encode(out);
+        }
+        Acc::Top(counts) => {
+            out.push(6);
+            put_count(out, counts.len());
+            counts.iter().for_each(|count| out.extend_from_slice(&count.to_le_bytes()));
+        }
+        Acc::Weighted { above, below, tile } => {
+            out.push(7);
+            put_wide(out, *above);
+            put_wide(out, *below);
+            put(out, *tile);
+        }
+        Acc::Streak(run) => {
+            out.push(8);
+            put(out, *run as i64);
+        }
+    }
+}
+
+fn put_league(out: &mut Vec<u8>, league: &League) {
+    put_option(out, league.rated_before);
+    put_count(out, league.games.len());
+    for (period, games) in &league.games {
+        put(out, *period);
+        put_count(out, games.len());
+        for game in games {
+            put(out, game.time);
+            put(out, game.tie);
+            put(out, i64::from(game.player));
+            put(out, i64::from(game.opponent));
+            out.push(game.halves);
+        }
+    }
+    put_count(out, league.ratings.len());
+    for ratings in &league.ratings {
+        put_count(out, ratings.len());
+        for (period, rating) in ratings {
+            put(out, *period);
+            rating.to_words().iter().for_each(|word| put(out, *word as i64));
+        }
+    }
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        Some(self.bytes(1)?[0])
+    }
+
+    fn number(&mut self) -> Option<i64> {
+        Some(i64::from_le_bytes(*self.bytes(8)?.first_chunk()?))
+    }
+
+    /// A count of things that take at least `size` bytes each, so that no length can ask for more
+    /// memory than there are bytes.
+    fn count(&mut self, size: usize) -> Option<usize> {
+        let count = usize::try_from(self.number()?).ok()?;
+        (count <= self.0.len() / size).then_some(count)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn option(&mut self) -> Option<Option<i64>> {
+        let there = self.flag()?;
+        let value = self.number()?;
+        Some(there.then_some(value))
+    }
+
+    fn wide(&mut self) -> Option<Wide> {
+        Some(Wide::new(i128::from_le_bytes(*self.bytes(16)?.first_chunk()?)))
+    }
+
+    fn numbered(&mut self) -> Option<(i64, Acc)> {
+        Some((self.number()?, self.acc()?))
+    }
+
+    fn maybe_numbered(&mut self) -> Option<Option<(i64, Acc)>> {
+        if self.flag()? { Some(Some(self.numbered()?)) } else { Some(None) }
+    }
+
+    fn folded(&mut self) -> Option<Folded> {
+        Some(match self.byte()? {
+            0 => Folded::Lifetime(self.acc()?),
+            1 => Folded::Tiles((0..self.count(9)?).map(|_| self.numbered()).collect::<Option<_>>()?),
+            2 => Folded::Tumbling([self.maybe_numbered()?, self.maybe_numbered()?]),
+            3 => Folded::Session(self.maybe_numbered()?),
+            _ => return None,
+        })
+    }
+
+    fn acc(&mut self) -> Option<Acc> {
+        Some(match self.byte()? {
+            0 => Acc::Count(self.number()? as u64),
+            1 => Acc::Sum { count: self.number()? as u64, sum: self.wide()? },
+            2 => Acc::Squares { count: self.number()? as u64, sum: self.wide()?, squares: self.wide()? },
+            3 => {
+                let time = self.option()?;
+                let value = self.number()?;
+                Acc::One(time.map(|time| (time, value)))
+            }
+            4 => Acc::Distinct(Box::new(Distinct::decode(&mut self.0)?)),
+            5 => Acc::Quantiles(Box::new(Quantiles::decode(&mut self.0)?)),
+            6 => {
+                let count = self.count(4)?;
+                let counts = self.bytes(4 * count)?;
+                Acc::Top(counts.as_chunks::<4>().0.iter().map(|count| u32::from_le_bytes(*count)).collect())
+            }
+            7 => Acc::Weighted { above: self.wide()?, below: self.wide()?, tile: self.number()? },
+            8 => Acc::Streak(self.number()? as u64),
+            _ => return None,
+        })
+    }
+
+    fn league(&mut self, entities: usize) -> Option<League> {
+        let mut league = League { rated_before: self.option()?, ..League::default() };
+        for _ in 0..self.count(16)? {
+            let period = self.number()?;
+            let games = (0..self.count(33)?).map(|_| self.game(entities)).collect::<Option<Vec<Game>>>()?;
+            league.games.insert(period, games);
+        }
+        for _ in 0..self.count(8)? {
+            let ratings = (0..self.count(32)?).map(|_| {
+                let period = self.number()?;
+                let words = [self.number()? as u64, self.number()? as u64, self.number()? as u64];
+                Some((period, Rating::from_words(words)))
+            });
+            league.ratings.push(ratings.collect::<Option<Vec<_>>>()?);
+        }
+        Some(league)
+    }
+
+    fn game(&mut self, entities: usize) -> Option<Game> {
+        let (time, tie) = (self.number()?, self.number()?);
+        let (player, opponent) = (self.number()?, self.number()?);
+        let known = |number: i64| u32::try_from(number).ok().filter(|number| (*number as usize) < entities);
+        let (player, opponent, halves) = (known(player)?, known(opponent)?, self.byte()?);
+        Some(Game { time, tie, player, opponent, halves })
+    }
+}
