@@ -177,7 +177,7 @@ fn backfill(loaded: &Loaded, view: &FeatureView, file: &Path, output: &Output) -
     let mut table = Table { facts: facts(view, &events), ..Table::default() };
     let (names, times): (Vec<String>, Vec<Timestamp>) = labels.into_iter().unzip();
     table.columns.push(("entity".into(), Cells::Text(names)));
-    table.columns.push(("at".into(), Cells::Time(times.into_iter().map(|time| time.0).collect())));
+    table.columns.push(("as_of".into(), Cells::Time(times.into_iter().map(|time| time.0).collect())));
     add_features(&mut table, view, &vectors);
     finish(table, view, file, progress, output)
 }
@@ -212,7 +212,7 @@ fn export(
     table.columns.push(("event_id".into(), texts(&|event| event.id.clone())));
     table.columns.push(("side".into(), Cells::Decimal(0, rows.iter().map(|(_, side)| *side).collect())));
     table.columns.push(("entity".into(), Cells::Text(labels.into_iter().map(|(name, _)| name).collect())));
-    table.columns.push(("at".into(), Cells::Time(rows.iter().map(|(event, _)| event.time.0).collect())));
+    table.columns.push(("as_of".into(), Cells::Time(rows.iter().map(|(event, _)| event.time.0).collect())));
     add_features(&mut table, view, &vectors);
     for (column, kind) in &loaded.manifest.sources[view.source()].columns {
         let value = |event: &Event| event.data.get(column).cloned();

@@ -4,6 +4,7 @@ Usage: check.py ENLIVEN FOOTBALL_FOLDER
 Nothing of the project's code takes part but the program that writes the tables to be checked.
 """
 
+import csv
 import pathlib
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def windows(prefix: str, sql: str, names: dict[str, str]) -> list[str]:
 
 def days(length: int) -> str:
     # Instants and events are at midnight, so that no tile is cut.
-    return f"e.t >= l.at - INTERVAL {length} DAY"
+    return f"e.t >= l.as_of - INTERVAL {length} DAY"
 
 
 def query(labels: str) -> str:
@@ -113,7 +114,7 @@ def query(labels: str) -> str:
     columns += windows("rivals", "COUNT(DISTINCT rival) FILTER (WHERE {w})", {"200d": days(200), "1461d": days(1461)})
     columns += windows("median", "COALESCE(QUANTILE_DISC(gf, 0.5) FILTER (WHERE {w}), 0)", two)
     columns += [f"ROUND(COUNT(e.t) FILTER (WHERE {days(200)}) / 200.0, 6) AS pace"]
-    columns += ["COUNT(e.t) FILTER (WHERE YEAR(e.t) = YEAR(l.at) - 1) AS last_year_tumbling_year"]
+    columns += ["COUNT(e.t) FILTER (WHERE YEAR(e.t) = YEAR(l.as_of) - 1) AS last_year_tumbling_year"]
     serious = "COUNT(e.t) FILTER (WHERE NOT STARTS_WITH(kind, 'Friend') AND MONTH(e.t) >= 6 AND {w})"
     columns += windows("serious", serious, long)
     friendly, all_of_them = "COUNT(e.t) FILTER (WHERE kind = 'Friendly' AND {w})", "COUNT(e.t) FILTER (WHERE {w})"
@@ -121,16 +122,16 @@ def query(labels: str) -> str:
     columns += windows("n_qualification", "COUNT(e.t) FILTER (WHERE kind = 'FIFA World Cup qualification' AND {w})", long)
     columns += windows("n_cup", "COUNT(e.t) FILTER (WHERE kind = 'FIFA World Cup' AND {w})", long)
     columns += windows("n_all", all_of_them, long)
-    columns += ["COALESCE(DATE_DIFF('day', MAX(e.t), l.at), 9999) AS days_idle"]
+    columns += ["COALESCE(DATE_DIFF('day', MAX(e.t), l.as_of), 9999) AS days_idle"]
     columns += ["COUNT(e.t) FILTER (WHERE (e.t, tie) > COALESCE(l.lost, (TIMESTAMP '0001-01-01', 0::BIGINT))) AS unbeaten"]
-    columns += ["COUNT(e.t) FILTER (WHERE e.session = l.session AND l.at - l.latest < INTERVAL 40 DAY) AS last_year_session_40d"]
+    columns += ["COUNT(e.t) FILTER (WHERE e.session = l.session AND l.as_of - l.latest < INTERVAL 40 DAY) AS last_year_session_40d"]
     return f"""
         WITH l AS (
-            SELECT l.entity, l.at, MAX(e.t) AS latest, MAX(e.session) AS session,
+            SELECT l.entity, l.as_of, MAX(e.t) AS latest, MAX(e.session) AS session,
                    MAX((e.t, tie)) FILTER (WHERE gf < ga) AS lost
-            FROM ({labels}) l LEFT JOIN sides e ON e.entity = l.entity AND e.t < l.at GROUP BY l.entity, l.at)
-        SELECT l.entity, l.at, {", ".join(columns)}
-        FROM l LEFT JOIN sides e ON e.entity = l.entity AND e.t < l.at GROUP BY l.entity, l.at, l.lost, l.session, l.latest
+            FROM ({labels}) l LEFT JOIN sides e ON e.entity = l.entity AND e.t < l.as_of GROUP BY l.entity, l.as_of)
+        SELECT l.entity, l.as_of, {", ".join(columns)}
+        FROM l LEFT JOIN sides e ON e.entity = l.entity AND e.t < l.as_of GROUP BY l.entity, l.as_of, l.lost, l.session, l.latest
     """
 
 
@@ -160,12 +161,19 @@ def main() -> None:
         subprocess.run([enliven, "features", "--manifest", work / "enliven.toml", command, work / f"{command}.parquet"], check=True)
 
     db = duckdb.connect()
-    db.create_function("fnv1a", fnv1a, ["VARCHAR"], "BIGINT")
+    # Events of one day are in the order of the hash of their ids.
+    with open(football / "results.csv", newline="") as raw, open(work / "matches.csv", "w", newline="") as hashed:
+        rows = csv.DictReader(raw)
+        writer = csv.writer(hashed)
+        writer.writerow(["date", "home_team", "away_team", "home_score", "away_score", "tournament", "tie"])
+        for row in rows:
+            cells = [row[name] for name in ("date", "home_team", "away_team", "home_score", "away_score")]
+            writer.writerow([*cells, row["tournament"], fnv1a("/".join(cells))])
     db.execute(f"""
         CREATE TABLE matches AS SELECT DISTINCT CAST(date AS TIMESTAMP) AS t, home_team, away_team, tournament AS kind,
             CAST(home_score AS INT) AS hs, CAST(away_score AS INT) AS aws,
-            fnv1a(date || '/' || home_team || '/' || away_team || '/' || home_score || '/' || away_score) AS tie
-        FROM read_csv('{football}/results.csv', all_varchar = true) WHERE home_score <> 'NA';
+            CAST(tie AS BIGINT) AS tie
+        FROM read_csv('{work}/matches.csv', all_varchar = true, quote = '"') WHERE home_score <> 'NA';
         CREATE TABLE seen AS
             SELECT home_team AS entity, away_team AS rival, hs AS gf, aws AS ga, t, kind, tie FROM matches UNION ALL
             SELECT away_team, home_team, aws, hs, t, kind, tie FROM matches;
@@ -176,21 +184,21 @@ def main() -> None:
     for command in ("backfill", "export"):
         table = f"read_parquet('{work}/{command}.parquet')"
         db.execute(f"""
-            CREATE OR REPLACE TABLE given AS SELECT * REPLACE (CAST(at AT TIME ZONE 'UTC' AS TIMESTAMP) AS at) FROM {table};
-            CREATE OR REPLACE TABLE wanted AS {query('SELECT DISTINCT entity, at FROM given')};
+            CREATE OR REPLACE TABLE given AS SELECT * REPLACE (CAST(as_of AT TIME ZONE 'UTC' AS TIMESTAMP) AS as_of) FROM {table};
+            CREATE OR REPLACE TABLE wanted AS {query('SELECT DISTINCT entity, as_of FROM given')};
             CREATE OR REPLACE TABLE wanted AS SELECT *, {", ".join(ranked("1461d") + ranked("lifetime"))} FROM wanted;
         """)
-        names = [row[0] for row in db.execute("DESCRIBE wanted").fetchall() if row[0] not in ("entity", "at") and not row[0].startswith("n_")]
+        names = [row[0] for row in db.execute("DESCRIBE wanted").fetchall() if row[0] not in ("entity", "as_of") and not row[0].startswith("n_")]
         for name in names:
             # Both are decimals with at most six places; DuckDB's means and deviations are floats.
             rows, differ = db.execute(f"""
                 SELECT COUNT(*), COUNT(*) FILTER (WHERE ABS(CAST(g.{name} AS DOUBLE) - CAST(w.{name} AS DOUBLE)) > 0.0000011)
-                FROM given g JOIN wanted w USING (entity, at)""").fetchone()
+                FROM given g JOIN wanted w USING (entity, as_of)""").fetchone()
             compared += rows
             wrong += differ
             if differ:
                 print(f"{command}.{name}: {differ} of {rows} differ")
-                print(db.execute(f"""SELECT g.entity, g.at, g.{name} AS given, w.{name} AS wanted FROM given g JOIN wanted w USING (entity, at)
+                print(db.execute(f"""SELECT g.entity, g.as_of, g.{name} AS given, w.{name} AS wanted FROM given g JOIN wanted w USING (entity, as_of)
                     WHERE ABS(CAST(g.{name} AS DOUBLE) - CAST(w.{name} AS DOUBLE)) > 0.0000011 LIMIT 3""").fetchall())
         facts = db.execute(f"SELECT DECODE(key), DECODE(value) FROM parquet_kv_metadata('{work}/{command}.parquet')").fetchall()
         assert {"enliven.definition", "enliven.watermark", "enliven.offset"} <= {key for key, _ in facts}, facts
