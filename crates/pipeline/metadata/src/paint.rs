@@ -27,6 +27,8 @@ pub(crate) struct Painter {
     stills: Mutex<Vec<Still>>,
     /// Used pixels, because fresh memory costs more than drawing.
     spare: Mutex<Vec<Canvas>>,
+    /// As many as ever encoded at once.
+    scratch: Mutex<Vec<png::Scratch>>,
 }
 
 struct Still {
@@ -44,7 +46,7 @@ struct Layers<'a> {
 
 impl Painter {
     pub(crate) fn new(template: &str) -> Painter {
-        Painter { template: template.to_owned(), stills: Mutex::default(), spare: Mutex::default() }
+        Painter { template: template.to_owned(), stills: Mutex::default(), spare: Mutex::default(), scratch: Mutex::default() }
     }
 
     /// The document as a PNG.
@@ -53,7 +55,9 @@ impl Painter {
             return Err(MetadataError::TooLarge { what: "SVG", bytes: svg.len(), max: MAX_BYTES });
         }
         let canvas = self.pixels(svg)?;
-        let out = png::encode(&canvas.pixels, canvas.width);
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        let out = png::encode(&canvas.pixels, canvas.width, &mut scratch);
+        lock(&self.scratch).push(scratch);
         self.give_back(canvas);
         Ok(out)
     }

@@ -7,22 +7,36 @@
 use crate::deflate::Tokens;
 use crate::repeats::Finder;
 
-/// Encodes rows of `width` premultiplied pixels, red in the lowest byte.
-pub(crate) fn encode(pixels: &[u32], width: u32) -> Vec<u8> {
+/// Memory that is used again, because fresh memory for each image costs more than looking for copies.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    rows: Vec<u8>,
+}
+
+/// Encodes rows of `width` premultiplied pixels, red in the lowest byte. What is in `scratch` has no
+/// influence.
+pub(crate) fn encode(pixels: &[u32], width: u32, scratch: &mut Scratch) -> Vec<u8> {
     let row = width as usize;
     let height = (pixels.len() / row) as u32;
     let opaque = || pixels.iter().fold(u32::MAX, |all, pixel| all & pixel) >> 24 == 0xff;
-    let (colour_type, palette, rows, unit) = match Indexed::new(pixels, row) {
-        Some(indexed) => (3, indexed.palette, indexed.rows, 1),
-        None if opaque() => (2, Vec::new(), rows(pixels, row, |[red, green, blue, _]| [red, green, blue]), 3),
-        None => (6, Vec::new(), rows(pixels, row, unmultiplied), 4),
+    let rows = &mut scratch.rows;
+    let (colour_type, palette, unit) = match index(pixels, row, rows) {
+        Some(palette) => (3, palette, 1),
+        None if opaque() => {
+            plain(pixels, row, rows, |[red, green, blue, _]| [red, green, blue]);
+            (2, Vec::new(), 3)
+        }
+        None => {
+            plain(pixels, row, rows, unmultiplied);
+            (6, Vec::new(), 4)
+        }
     };
 
     let mut header = Vec::with_capacity(13);
     header.extend_from_slice(&width.to_be_bytes());
     header.extend_from_slice(&height.to_be_bytes());
     header.extend_from_slice(&[8, colour_type, 0, 0, 0]);
-    let data = compress(&rows, 1 + row * unit, unit);
+    let data = compress(rows, 1 + row * unit, unit);
     let mut out = Vec::with_capacity(data.len() + palette.len() + 128);
     out.extend_from_slice(b"\x89PNG\r\n\x1a\n");
     chunk(&mut out, b"IHDR", &header);
@@ -46,44 +60,37 @@ fn compress(rows: &[u8], stride: usize, unit: usize) -> Vec<u8> {
     out
 }
 
-/// An image by its colours; the first colour is the one of the first pixel.
-struct Indexed {
-    /// Red, green, blue of each colour.
-    palette: Vec<u8>,
-    /// A zero (no filter) and the indices of each row.
-    rows: Vec<u8>,
-}
-
-impl Indexed {
-    /// None if there are more than 256 colours, or one that is not solid.
-    fn new(pixels: &[u32], width: usize) -> Option<Indexed> {
-        // No premultiplied pixel is like this one, so the first row differs from it everywhere.
-        const NOTHING: u32 = 1;
-        let mut colours = Colours { slots: [(0, 0); Colours::SLOTS], palette: Vec::with_capacity(768) };
-        let mut rows = vec![0; pixels.len() + pixels.len() / width];
-        let (before, mut index_above) = (vec![NOTHING; width], vec![0; width]);
-        let mut above = before.as_slice();
-        for (row, line) in pixels.chunks_exact(width).zip(rows.chunks_exact_mut(1 + width)) {
-            let indices = &mut line[1..];
-            let mut x = equal(row, above);
-            indices[..x].copy_from_slice(&index_above[..x]);
-            while x < width {
-                let pixel = row[x];
-                let index = colours.index(pixel)?;
-                // The rest of a run, as far as the row above is not the same again.
-                while x < width && row[x] == pixel && above[x] != pixel {
-                    indices[x] = index;
-                    x += 1;
-                }
-                let same = equal(&row[x..], &above[x..]);
-                indices[x..x + same].copy_from_slice(&index_above[x..x + same]);
-                x += same;
+/// Writes an image by its colours into `rows`, a zero (no filter) and the indices of each row, and
+/// gives red, green and blue of each colour; the first colour is the one of the first pixel. None if
+/// there are more than 256 colours, or one that is not solid.
+fn index(pixels: &[u32], width: usize, rows: &mut Vec<u8>) -> Option<Vec<u8>> {
+    // No premultiplied pixel is like this one, so the first row differs from it everywhere.
+    const NOTHING: u32 = 1;
+    let mut colours = Colours { slots: [(0, 0); Colours::SLOTS], palette: Vec::with_capacity(768) };
+    rows.resize(pixels.len() + pixels.len() / width, 0);
+    let (before, mut index_above) = (vec![NOTHING; width], vec![0; width]);
+    let mut above = before.as_slice();
+    for (row, line) in pixels.chunks_exact(width).zip(rows.chunks_exact_mut(1 + width)) {
+        line[0] = 0;
+        let indices = &mut line[1..];
+        let mut x = equal(row, above);
+        indices[..x].copy_from_slice(&index_above[..x]);
+        while x < width {
+            let pixel = row[x];
+            let index = colours.index(pixel)?;
+            // The rest of a run, as far as the row above is not the same again.
+            while x < width && row[x] == pixel && above[x] != pixel {
+                indices[x] = index;
+                x += 1;
             }
-            above = row;
-            index_above.copy_from_slice(indices);
+            let same = equal(&row[x..], &above[x..]);
+            indices[x..x + same].copy_from_slice(&index_above[x..x + same]);
+            x += same;
         }
-        Some(Indexed { palette: colours.palette, rows })
+        above = row;
+        index_above.copy_from_slice(indices);
     }
+    Some(colours.palette)
 }
 
 struct Colours {
@@ -123,14 +130,13 @@ fn equal(left: &[u32], right: &[u32]) -> usize {
     done + left[done..].iter().zip(&right[done..]).take_while(|(left, right)| left == right).count()
 }
 
-/// A zero (no filter) and the pixels of each row.
-fn rows<const BYTES: usize>(pixels: &[u32], width: usize, bytes: impl Fn([u8; 4]) -> [u8; BYTES]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(pixels.len() * BYTES + pixels.len() / width);
+/// Writes a zero (no filter) and the pixels of each row into `rows`.
+fn plain<const BYTES: usize>(pixels: &[u32], width: usize, rows: &mut Vec<u8>, bytes: impl Fn([u8; 4]) -> [u8; BYTES]) {
+    rows.clear();
     for row in pixels.chunks_exact(width) {
-        out.push(0);
-        row.iter().for_each(|pixel| out.extend_from_slice(&bytes(pixel.to_le_bytes())));
+        rows.push(0);
+        row.iter().for_each(|pixel| rows.extend_from_slice(&bytes(pixel.to_le_bytes())));
     }
-    out
 }
 
 /// PNG has no premultiplied colours.
@@ -268,7 +274,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_opaque_image_survives((width, pixels) in image()) {
-            let (kind, out) = decode(&encode(&words(&pixels), width));
+            let (kind, out) = decode(&encode(&words(&pixels), width, &mut Scratch { rows: vec![7; 1000] }));
             prop_assert_eq!(kind, png::ColorType::Rgb);
             let rgb: Vec<u8> = pixels.iter().flat_map(|pixel| pixel[..3].to_vec()).collect();
             prop_assert_eq!(out, rgb);
@@ -279,7 +285,7 @@ mod tests {
     fn the_257th_colour_makes_it_rgb() {
         for (colours, kind) in [(256u32, 3), (257, 2)] {
             let pixels: Vec<[u8; 4]> = (0..colours).map(|colour| [colour as u8, (colour >> 8) as u8, 9, 255]).collect();
-            let bytes = encode(&words(&pixels), colours);
+            let bytes = encode(&words(&pixels), colours, &mut Scratch::default());
             assert_eq!(bytes[25], kind, "{colours}");
             let rgb: Vec<u8> = pixels.iter().flat_map(|pixel| pixel[..3].to_vec()).collect();
             assert_eq!(decode(&bytes).1, rgb);
@@ -289,7 +295,7 @@ mod tests {
     #[test]
     fn transparency_is_kept() {
         let pixels = [[255, 0, 0, 255], [0, 0, 0, 0], [10, 20, 40, 80], [10, 20, 40, 80]];
-        let (kind, out) = decode(&encode(&words(&pixels), 2));
+        let (kind, out) = decode(&encode(&words(&pixels), 2, &mut Scratch::default()));
         assert_eq!(kind, png::ColorType::Rgba);
         assert_eq!(out, [255, 0, 0, 255, 0, 0, 0, 0, 32, 64, 128, 80, 32, 64, 128, 80]);
     }
