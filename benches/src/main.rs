@@ -3,6 +3,7 @@
 //! Every row stands beside a peer, a floor or a budget that was measured or set in the same run. A
 //! row whose goal is not met says so.
 
+mod features;
 mod replay;
 mod world;
 
@@ -40,7 +41,8 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 2] = [("replay", replay::replay), ("growth", replay::growth)];
+const BENCHES: [(&str, Bench); 3] =
+    [("features", features::features), ("replay", replay::replay), ("growth", replay::growth)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

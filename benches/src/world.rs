@@ -96,8 +96,13 @@ fn multiply(csv: &str, multiple: usize) -> String {
 
 /// The largest resident size of this process so far.
 fn peak_mib() -> f64 {
+    resident_mib("VmHWM:")
+}
+
+/// A resident size of this process, in MiB: `VmHWM:` the largest, `VmRSS:` the present one.
+pub fn resident_mib(which: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let line = status.lines().find(|line| line.starts_with(which));
     let kib: Option<f64> = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse().ok());
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
 }

@@ -219,7 +219,11 @@ impl Engine {
                 batch.put(Table::History, history_key(state.token_id, state.sequence), change.cid.to_bytes());
             }
             for place in &outcome.late {
-                batch.put(Table::LateEvents, event_key(self.plan.view.source(), 0, before + *place as u64), epoch.to_be_bytes());
+                batch.put(
+                    Table::LateEvents,
+                    event_key(self.plan.view.source(), 0, before + *place as u64),
+                    epoch.to_be_bytes(),
+                );
             }
             batch.put(Table::Epochs, epoch.to_be_bytes(), to_cbor(&record));
             let node = &self.nodes[0];

@@ -379,7 +379,8 @@ impl<'a> Verifier<'a> {
                 theirs.changed.insert(*id, latest);
             }
         }
-        let replica = restore(plan.clone(), &*source, &directory, from - 1, cut, FeaturePoint::default(), history).at(Step::Receipts)?;
+        let replica = restore(plan.clone(), &*source, &directory, from - 1, cut, FeaturePoint::default(), history)
+            .at(Step::Receipts)?;
         if replica.root() != report.state_root {
             let detail = format!(
                 "the receipts of epoch {} make the root {}, the chain has {}",

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use enliven_content::BlockStore;
 use enliven_store::{Store, Table};
-use enliven_types::{Cid, Receipt, TokenState};
+use enliven_types::{Cid, Event, Receipt, TokenState};
 use serde::Serialize;
 
+use crate::cuts::read_events;
 use crate::engine::{history_key, last_record, record, records, summarise};
 use crate::{EngineError, EpochRecord, Explanation, Plan, Published, RunSummary, explain};
 
@@ -63,6 +64,19 @@ impl View {
     /// How many rows were refused.
     pub fn bad_rows(&self) -> Result<u64, EngineError> {
         Ok(self.store.count(Table::BadRows)?)
+    }
+
+    /// The events that came later than allowed, in the order of the log, each with the epoch in whose
+    /// cut it came.
+    pub fn late_events(&self) -> Result<Vec<(u64, Event)>, EngineError> {
+        let mut found = Vec::new();
+        for (key, epoch) in self.store.range(Table::LateEvents, &[], &[0xff; 1], usize::MAX)? {
+            let offset = key.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            let epoch = epoch.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            let events = read_events(&*self.store, self.plan.view.source(), offset, offset.saturating_add(1))?;
+            found.extend(events.into_iter().map(|(event, _)| (epoch, event)));
+        }
+        Ok(found)
     }
 
     /// The last epoch.

@@ -156,6 +156,8 @@ pub enum FeaturesCommand {
         /// The other manifest.
         other: PathBuf,
     },
+    /// List the events of a running collection that came later than allowed and changed nothing.
+    Late,
     /// Write the features of every entity at every epoch, for a definition that is new or old.
     Backfill {
         /// The table to write: .parquet or .csv.

@@ -124,5 +124,9 @@ impl Table {
 
 /// A cell of CSV (RFC 4180).
 fn quoted(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r', '#']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_string() }
+    if text.contains(['"', ',', '\n', '\r', '#']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_string()
+    }
 }

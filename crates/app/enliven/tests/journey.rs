@@ -143,6 +143,73 @@ const SHOWN: [&str; 3] = [
 ];
 
 #[test]
+fn features_are_shown_explained_compared_and_written() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-10-01");
+    let league = &temp.path().join("league");
+    let listed = json(league, &["features", "show"], true);
+    let features = listed["features"].as_array().unwrap().len();
+    let amber = json(league, &["features", "show", "amber"], true);
+    assert_eq!(amber["features"].as_array().unwrap().len(), features);
+    assert_eq!(amber["definition"], listed["definition"]);
+    let before = json(league, &["features", "show", "Amber", "--at", "1990-01-01"], true);
+    assert_eq!(before["features"][0]["value"], "0");
+    let explained = json(league, &["features", "explain", "form"], true);
+    assert_eq!(explained["window"], "all events");
+    let unknown = json(league, &["features", "explain", "from"], false);
+    assert!(unknown["error"].as_str().unwrap().contains("unknown feature `from` (available: "), "{unknown}");
+
+    // Another definition: one feature less, one otherwise.
+    let text = std::fs::read_to_string(league.join("enliven.toml")).unwrap();
+    let other = text
+        .replace("decay_permille = 850", "decay_permille = 900")
+        .replace("name = \"unbeaten\"", "name = \"not_beaten\"");
+    let other = other.replace("\"unbeaten\"", "\"not_beaten\"");
+    std::fs::write(league.join("other.toml"), other).unwrap();
+    let differs = json(league, &["features", "diff", "other.toml"], true);
+    assert_eq!(differs["changed"], serde_json::json!(["form"]));
+    assert_eq!(
+        (&differs["added"], &differs["removed"]),
+        (&serde_json::json!(["not_beaten"]), &serde_json::json!(["unbeaten"]))
+    );
+    assert_eq!(number(&differs, "/same"), features as u64 - 2);
+
+    for (command, file) in [("backfill", "values.csv"), ("export", "training.csv"), ("export", "training.parquet")] {
+        let written = json(league, &["features", command, file], true);
+        assert!(number(&written, "/rows") > 0);
+        assert_eq!(written["definition"], listed["definition"]);
+    }
+    let text = std::fs::read_to_string(league.join("training.csv")).unwrap();
+    assert!(text.starts_with("# enliven.definition = 0x"), "{}", &text[..60]);
+    assert!(std::fs::read(league.join("training.parquet")).unwrap().starts_with(b"PAR1"));
+    let wrong = json(league, &["features", "export", "training.txt"], false);
+    assert!(wrong["error"].as_str().unwrap().contains("neither in .parquet nor in .csv"), "{wrong}");
+}
+
+#[test]
+fn late_and_future_events_are_told_and_change_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-10-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let before = json(league, &["run"], true);
+    let mut file = OpenOptions::new().append(true).open(league.join("results.csv")).unwrap();
+    // Long before the latest, far in the future, and one that closes another epoch.
+    let rows =
+        "2025-01-01,Amber,Birch,9,0,false\n2999-01-01,Amber,Birch,9,0,false\n2026-01-03,Garnet,Harbour,2,1,false\n";
+    file.write_all(rows.as_bytes()).unwrap();
+    drop(file);
+    let after = json(league, &["run"], true);
+    assert_eq!(number(&before, "/run/late"), 0);
+    assert_eq!(number(&after, "/run/late"), 1);
+    assert_eq!(number(&after, "/ingested/bad_rows"), 1);
+    assert!(after["ingested"]["shown"][0].as_str().unwrap().contains("is more than 1d in the future"), "{after}");
+    let late = json(league, &["features", "late"], true);
+    assert_eq!(late[0]["time"], "2025-01-01T00:00:00Z");
+    assert_eq!(late.as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn the_schema_is_the_one_in_the_docs() {
     let printed = json(Path::new("."), &["schema"], true);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/enliven.schema.json");
@@ -156,7 +223,9 @@ fn completions_name_the_commands() {
         let output = enliven(Path::new("."), &["completions", shell]).output().unwrap();
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();
-        for command in ["new", "validate", "train", "run", "demo", "verify", "explain", "history", "serve", "doctor"] {
+        for command in
+            ["new", "validate", "train", "features", "run", "demo", "verify", "explain", "history", "serve", "doctor"]
+        {
             assert!(text.contains(command), "{shell}: {command}");
         }
     }

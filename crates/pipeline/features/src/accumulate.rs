@@ -45,11 +45,18 @@ pub(crate) enum Rule {
     Distinct,
     Quantiles,
     /// A count per declared category.
-    Top { categories: usize },
+    Top {
+        categories: usize,
+    },
     /// A weighted mean: what is left of a weight after one more event, in thousandths.
-    PerEvent { decay_permille: u32 },
+    PerEvent {
+        decay_permille: u32,
+    },
     /// A weighted mean: what is left of a weight after one more tile, in 2^-40.
-    PerTile { keep: i64, tile_ms: i64 },
+    PerTile {
+        keep: i64,
+        tile_ms: i64,
+    },
     /// The run of events that pass.
     Streak,
 }
@@ -65,15 +72,26 @@ pub(crate) struct Sample {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Acc {
     Count(u64),
-    Sum { count: u64, sum: Wide },
-    Squares { count: u64, sum: Wide, squares: Wide },
+    Sum {
+        count: u64,
+        sum: Wide,
+    },
+    Squares {
+        count: u64,
+        sum: Wide,
+        squares: Wide,
+    },
     /// The smallest, largest, first or last value, with its time.
     One(Option<(i64, i64)>),
     Distinct(Box<Distinct>),
     Quantiles(Box<Quantiles>),
     Top(Box<[u32]>),
     /// Numerator and denominator in 2^-40, as of a tile.
-    Weighted { above: Wide, below: Wide, tile: i64 },
+    Weighted {
+        above: Wide,
+        below: Wide,
+        tile: i64,
+    },
     Streak(u64),
 }
 
@@ -260,9 +278,9 @@ fn power(base: i64, exponent: u64) -> i128 {
     let (mut result, mut square, mut left) = (ONE, i128::from(base), exponent);
     while left > 0 && result > 0 {
         if left & 1 == 1 {
-            result = result * square >> 40;
+            result = (result * square) >> 40;
         }
-        square = square * square >> 40;
+        square = (square * square) >> 40;
         left >>= 1;
     }
     result
@@ -272,7 +290,7 @@ fn power(base: i64, exponent: u64) -> i128 {
 fn scaled(weight: i128, factor: i128) -> i128 {
     let size = weight.unsigned_abs();
     let (high, low) = (size >> 40, size & (ONE as u128 - 1));
-    let product = high * factor as u128 + (low * factor as u128 >> 40);
+    let product = high * factor as u128 + ((low * factor as u128) >> 40);
     product as i128 * weight.signum()
 }
 

@@ -11,28 +11,54 @@ pub(crate) const RATING_PLACES: u8 = 2;
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
     /// From a slot; a sliding window has a length. `empty` is the value where there are no events.
-    Slot { slot: usize, window_ms: i64, finish: Finish, empty: i64 },
-    Rating { league: usize },
-    RatingDeviation { league: usize },
+    Slot {
+        slot: usize,
+        window_ms: i64,
+        finish: Finish,
+        empty: i64,
+    },
+    Rating {
+        league: usize,
+    },
+    RatingDeviation {
+        league: usize,
+    },
 }
 
 /// The last step from an accumulator to a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Finish {
     Count,
-    Rate { per_ms: i64, window_ms: i64 },
+    Rate {
+        per_ms: i64,
+        window_ms: i64,
+    },
     Sum,
-    Mean { scale: u8 },
-    Deviation { scale: u8 },
+    Mean {
+        scale: u8,
+    },
+    Deviation {
+        scale: u8,
+    },
     Value,
     Distinct,
-    Quantile { permille: u32 },
+    Quantile {
+        permille: u32,
+    },
     /// The place of the category of a rank, from 1 on; 0 for none.
-    Category { rank: usize },
+    Category {
+        rank: usize,
+    },
     /// Its share of all events.
-    Share { rank: usize },
-    Weighted { scale: u8 },
-    Since { unit_ms: i64 },
+    Share {
+        rank: usize,
+    },
+    Weighted {
+        scale: u8,
+    },
+    Since {
+        unit_ms: i64,
+    },
 }
 
 impl Finish {

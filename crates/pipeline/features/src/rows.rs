@@ -95,7 +95,7 @@ impl Rows {
     /// Undoes [`Rows::words`]; none if the rows are cut off or out of order.
     pub(crate) fn from_words(words: Vec<i64>, values: usize) -> Option<Rows> {
         let rows = Rows { words, stride: FIXED + values };
-        let whole = rows.words.len() % rows.stride == 0;
+        let whole = rows.words.len().is_multiple_of(rows.stride);
         let key = |place: usize| (rows.time(place), rows.tie(place));
         (whole && (1..rows.len()).all(|place| key(place - 1) <= key(place))).then_some(rows)
     }

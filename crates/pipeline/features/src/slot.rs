@@ -15,10 +15,12 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// The tile of a sliding window, by its length (the rule of Chronon's temporal accuracy): five
 /// minutes below twelve hours, an hour below twelve days, else a day.
 pub(crate) fn tile_of(window_ms: i64) -> i64 {
-    match window_ms {
-        ..43_200_000 => 5 * MINUTE_MS,
-        ..1_036_800_000 => HOUR_MS,
-        _ => DAY_MS,
+    if window_ms < 12 * HOUR_MS {
+        5 * MINUTE_MS
+    } else if window_ms < 12 * DAY_MS {
+        HOUR_MS
+    } else {
+        DAY_MS
     }
 }
 
@@ -121,7 +123,14 @@ impl Slot {
 
     /// What the events before `time` add up to: those that were folded, and the rows before `end`.
     /// None where the span holds nothing by definition (no closed period, no open session).
-    pub(crate) fn read(&self, folded: Option<&Folded>, rows: &Rows, end: usize, time: i64, window_ms: i64) -> Option<Acc> {
+    pub(crate) fn read(
+        &self,
+        folded: Option<&Folded>,
+        rows: &Rows,
+        end: usize,
+        time: i64,
+        window_ms: i64,
+    ) -> Option<Acc> {
         if let Span::Tiles { tile_ms, .. } = self.span {
             let tail = time.saturating_sub(window_ms).div_euclid(tile_ms);
             let tiles = match folded {

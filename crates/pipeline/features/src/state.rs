@@ -105,8 +105,8 @@ impl FeatureState {
         Added::Taken
     }
 
-    fn see(&mut self, view: &FeatureView, time: i64, tie: i64, sighting: Sighting) {
-        let player = self.number(view, sighting.entity);
+    fn see(&mut self, view: &FeatureView, time: i64, tie: i64, sighting: Sighting<'_>) {
+        let player = self.number(view, &sighting.entity);
         let fold_before = self.sealed_before(view);
         let max_rows = self.max_rows;
         if let Some((_, entity)) = self.entities.get_index_mut(player) {
@@ -116,7 +116,7 @@ impl FeatureState {
             }
         }
         if let Some((opponent, results)) = sighting.meeting {
-            let opponent = self.number(view, opponent) as u32;
+            let opponent = self.number(view, &opponent) as u32;
             self.leagues.resize(view.leagues.len(), League::default());
             for (number, halves) in results.into_iter().enumerate() {
                 let game = Game { time, tie, player: player as u32, opponent, halves };
@@ -125,11 +125,11 @@ impl FeatureState {
         }
     }
 
-    fn number(&mut self, view: &FeatureView, name: String) -> usize {
-        if let Some(number) = self.entities.get_index_of(&name) {
+    fn number(&mut self, view: &FeatureView, name: &str) -> usize {
+        if let Some(number) = self.entities.get_index_of(name) {
             return number;
         }
-        self.entities.insert_full(name, Entity::new(view.row_values())).0
+        self.entities.insert_full(name.to_string(), Entity::new(view.row_values())).0
     }
 
     /// Events before this time can neither come nor go, and no vector is read before it.
@@ -149,13 +149,13 @@ impl FeatureState {
             return Err(Stuck::Sealed);
         }
         for sighting in &sightings {
-            let entity = self.entities.get(&sighting.entity).ok_or(Stuck::Unknown)?;
+            let entity = self.entities.get(&*sighting.entity).ok_or(Stuck::Unknown)?;
             if !entity.rows.contains(time, tie) {
                 return Err(Stuck::Unknown);
             }
         }
         for sighting in sightings {
-            if let Some(entity) = self.entities.get_mut(&sighting.entity) {
+            if let Some(entity) = self.entities.get_mut(&*sighting.entity) {
                 entity.rows.remove(time, tie);
             }
             if sighting.meeting.is_some() {

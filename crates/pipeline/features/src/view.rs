@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use enliven_types::{Digest, Event, FeatureDef, FeatureSchema, Period, Privacy, Value, to_jcs};
@@ -5,11 +6,11 @@ use smallvec::SmallVec;
 
 use crate::accumulate::{Rule, keep_of};
 use crate::config::{Aggregate, FeatureConfig, FeaturesConfig, Key, WeightedConfig, Window};
+use crate::describe::{Description, bound, computes, stretch};
 use crate::league::LeagueRule;
 use crate::output::{Finish, Output, PLACES, RATING_PLACES};
 use crate::rating::System;
 use crate::slot::{Slot, Span, tile_of};
-use crate::describe::{Description, bound, computes, stretch};
 use crate::{Datum, Expr, FeatureError, Kind};
 
 const MAX_FEATURES: usize = 512;
@@ -68,14 +69,14 @@ enum ValueRule {
 }
 
 /// One event as one of its entities sees it.
-pub(crate) struct Sighting {
-    pub(crate) entity: String,
+pub(crate) struct Sighting<'a> {
+    pub(crate) entity: Cow<'a, str>,
     /// One bit for each filter that passes.
     pub(crate) bits: u64,
     pub(crate) values: SmallVec<[i64; 8]>,
     /// The other entity, and for each rating system how the meeting ended (2, 1 or 0); from the
     /// first side alone, so that a meeting counts once.
-    pub(crate) meeting: Option<(String, SmallVec<[u8; 2]>)>,
+    pub(crate) meeting: Option<(Cow<'a, str>, SmallVec<[u8; 2]>)>,
 }
 
 /// What is known while a definition is compiled: the fields, by name and by place in the row.
@@ -190,7 +191,7 @@ impl FeatureView {
 
     /// The entities of an event, one per side, in the order of the sides.
     pub fn entities<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = String> + 'a {
-        self.sides.iter().filter_map(|side| key_of(&side.entity, event))
+        self.sides.iter().filter_map(|side| Some(key_of(&side.entity, event)?.into_owned()))
     }
 
     /// How many values a row has.
@@ -211,7 +212,7 @@ impl FeatureView {
     }
 
     /// The event from each side; a side whose columns are missing is left out.
-    pub(crate) fn sightings(&self, event: &Event) -> SmallVec<[Sighting; 2]> {
+    pub(crate) fn sightings<'a>(&self, event: &'a Event) -> SmallVec<[Sighting<'a>; 2]> {
         let mut found = SmallVec::new();
         for (number, side) in self.sides.iter().enumerate() {
             let Some(entity) = key_of(&side.entity, event) else { continue };
@@ -254,7 +255,11 @@ impl FeatureView {
             Some(text) => Some(scope.condition(&format!("{place}.where"), text)?),
             None => None,
         };
-        let mut lane = Lane { privacy: filter.as_ref().map_or(Privacy::Public, |filter| scope.class(filter)), filter, value: None };
+        let mut lane = Lane {
+            privacy: filter.as_ref().map_or(Privacy::Public, |filter| scope.class(filter)),
+            filter,
+            value: None,
+        };
         let number = |lane: &mut Lane, text: &str| -> Result<u8, FeatureError> {
             let expr = scope.parse(&aggregate, text)?;
             let scale = match expr.kind() {
@@ -322,16 +327,24 @@ impl FeatureView {
                 if expr.kind() != Kind::Text {
                     return Err(setting(&aggregate, &format!("`{}` is not text", top.of)));
                 }
-                if !(1..=256).contains(&count) || different.len() < count || !(1..=count).contains(&(top.ranks as usize)) {
+                if !(1..=256).contains(&count)
+                    || different.len() < count
+                    || !(1..=count).contains(&(top.ranks as usize))
+                {
                     return Err(setting(&aggregate, "1 to 256 different categories, and at most as many ranks"));
                 }
                 lane.privacy = lane.privacy.max(scope.class(&expr));
                 lane.value = Some(ValueRule::Category(expr, top.categories.clone()));
                 let rule = Rule::Top { categories: count };
                 for rank in 0..top.ranks as usize {
-                    let named = |suffix: &str| FeatureConfig { name: format!("{}_{}{suffix}", feature.name, rank + 1), ..feature.clone() };
+                    let named = |suffix: &str| FeatureConfig {
+                        name: format!("{}_{}{suffix}", feature.name, rank + 1),
+                        ..feature.clone()
+                    };
                     self.windowed(place, &named(""), lane.clone(), rule, 0, &|_| Ok(Finish::Category { rank }))?;
-                    self.windowed(place, &named("_share"), lane.clone(), rule, PLACES, &|_| Ok(Finish::Share { rank }))?;
+                    self.windowed(place, &named("_share"), lane.clone(), rule, PLACES, &|_| {
+                        Ok(Finish::Share { rank })
+                    })?;
                 }
                 Ok(())
             }
@@ -467,7 +480,9 @@ impl FeatureView {
         };
         let same = |slot: &Slot| (slot.rule, slot.filter, slot.value) == (rule, filter, value) && same_span(slot.span);
         if let Some(found) = self.slots.iter().position(same) {
-            if let (Span::Tiles { keep_ms, .. }, Span::Tiles { keep_ms: more, .. }) = (&mut self.slots[found].span, span) {
+            if let (Span::Tiles { keep_ms, .. }, Span::Tiles { keep_ms: more, .. }) =
+                (&mut self.slots[found].span, span)
+            {
                 *keep_ms = (*keep_ms).max(more);
             }
             return Ok(found);
@@ -577,17 +592,17 @@ fn datum(value: &Value) -> Datum<'_> {
 }
 
 /// The name of an entity; none if a column is missing.
-fn key_of(key: &Key, event: &Event) -> Option<String> {
+fn key_of<'a>(key: &Key, event: &'a Event) -> Option<Cow<'a, str>> {
     let part = |column: &String| match event.data.get(column)? {
-        Value::Text(text) => Some(text.clone()),
-        Value::Int(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Text(text) => Some(Cow::Borrowed(text.as_str())),
+        Value::Int(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(truth) => Some(Cow::Owned(truth.to_string())),
     };
     match key {
         Key::One(column) => part(column),
         Key::Several(columns) => {
-            let parts: Option<Vec<String>> = columns.iter().map(part).collect();
-            Some(parts?.join("/"))
+            let parts: Option<Vec<Cow<'a, str>>> = columns.iter().map(part).collect();
+            Some(Cow::Owned(parts?.join("/")))
         }
     }
 }

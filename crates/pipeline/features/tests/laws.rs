@@ -81,12 +81,7 @@ fn view(define: Json) -> FeatureView {
     }))
     .unwrap();
     let column = |kind| Column { kind, privacy: Privacy::Public };
-    let columns = [
-        ("left", Kind::Text),
-        ("right", Kind::Text),
-        ("amount", Kind::Number(1)),
-        ("colour", Kind::Text),
-    ];
+    let columns = [("left", Kind::Text), ("right", Kind::Text), ("amount", Kind::Number(1)), ("colour", Kind::Text)];
     FeatureView::new(&config, &columns.into_iter().map(|(name, kind)| (name.to_string(), column(kind))).collect())
         .unwrap()
 }
@@ -106,8 +101,13 @@ struct Seen {
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let minute = prop_oneof![0i64..600, 0i64..30_000, Just(1440i64)];
     let one = (minute, 0u8..3, 1u8..3, -20i64..100, 0u8..5, 0i64..LATENESS / MINUTE);
-    let one = one.prop_map(|(minute, left, step, amount, colour, jitter)| {
-        Seen { minute, left, right: (left + step) % 3, amount, colour, jitter }
+    let one = one.prop_map(|(minute, left, step, amount, colour, jitter)| Seen {
+        minute,
+        left,
+        right: (left + step) % 3,
+        amount,
+        colour,
+        jitter,
     });
     prop::collection::vec(one, 0..60).prop_map(|mut seen| {
         // An event comes at most its jitter after its time, so none of these is late.
@@ -121,7 +121,8 @@ fn name(number: u8) -> String {
 }
 
 fn event(number: usize, seen: &Seen) -> Event {
-    let colour = CATEGORIES.get(seen.colour as usize).copied().unwrap_or(if seen.colour == 3 { "pink" } else { "teal" });
+    let colour =
+        CATEGORIES.get(seen.colour as usize).copied().unwrap_or(if seen.colour == 3 { "pink" } else { "teal" });
     Event {
         id: number.to_string(),
         source: "s".into(),
@@ -160,7 +161,8 @@ fn batch(view: &FeatureView, events: &[Event], cuts: &[i64]) -> Vec<FeatureVecto
 }
 
 fn cuts() -> impl Strategy<Value = Vec<i64>> {
-    let cut = prop_oneof![(0i64..700).prop_map(|m| m * MINUTE), (0i64..24).prop_map(|d| d * DAY), 0i64..30_000 * MINUTE];
+    let cut =
+        prop_oneof![(0i64..700).prop_map(|m| m * MINUTE), (0i64..24).prop_map(|d| d * DAY), 0i64..30_000 * MINUTE];
     prop::collection::vec(cut, 1..6).prop_map(|mut cuts| {
         cuts.sort_unstable();
         cuts
@@ -265,7 +267,13 @@ fn naive(aggregate: &Json, window: &str, filter: &str, seen: &[(i64, i64, &str)]
         (_, "lifetime") => passed,
         ("sliding", _) => {
             let length = millis(length);
-            let tile = if length < 12 * HOUR { 5 * MINUTE } else if length < 12 * DAY { HOUR } else { DAY };
+            let tile = if length < 12 * HOUR {
+                5 * MINUTE
+            } else if length < 12 * DAY {
+                HOUR
+            } else {
+                DAY
+            };
             let from = (time - length).div_euclid(tile) * tile;
             passed.into_iter().filter(|(at, _, _)| *at >= from).collect()
         }
@@ -300,7 +308,7 @@ fn naive(aggregate: &Json, window: &str, filter: &str, seen: &[(i64, i64, &str)]
             "mean" => (sum as f64 * 100_000.0 / count as f64).round() as i64,
             "standard_deviation" => {
                 let mean = sum as f64 / count as f64;
-                let spread: f64 = amounts.iter().map(|amount| (*amount as f64 - mean).powi(2)).sum();
+                let spread: f64 = amounts.iter().map(|amount| (*amount as f64 - mean) * (*amount as f64 - mean)).sum();
                 ((spread / count as f64).sqrt() * 100_000.0).round() as i64
             }
             "min" => *amounts.iter().min().unwrap(),
@@ -366,7 +374,9 @@ fn fnv1a(text: &str) -> u64 {
 #[test]
 fn late_events_are_counted_and_change_nothing() {
     let view = view(json!([{"name": "n", "aggregate": "count"}]));
-    let at = |number: usize, minute: i64| event(number, &Seen { minute, left: 0, right: 1, amount: 1, colour: 0, jitter: 0 });
+    let at = |number: usize, minute: i64| {
+        event(number, &Seen { minute, left: 0, right: 1, amount: 1, colour: 0, jitter: 0 })
+    };
     let mut state = FeatureState::default();
     assert_eq!(state.add(&view, &at(0, 10_000)), Added::Taken);
     // Exactly as late as allowed, and a minute later.

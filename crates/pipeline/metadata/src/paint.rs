@@ -46,7 +46,12 @@ struct Layers<'a> {
 
 impl Painter {
     pub(crate) fn new(template: &str) -> Painter {
-        Painter { template: template.to_owned(), stills: Mutex::default(), spare: Mutex::default(), scratch: Mutex::default() }
+        Painter {
+            template: template.to_owned(),
+            stills: Mutex::default(),
+            spare: Mutex::default(),
+            scratch: Mutex::default(),
+        }
     }
 
     /// The document as a PNG.

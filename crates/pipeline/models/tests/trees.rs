@@ -3,13 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use enliven_models::{Artifact, Input, Link, ModelError, PairModel, Training, Tree};
-use enliven_types::{Digest, FeatureDef, FeatureSchema, Privacy, FeatureVector, Timestamp};
+use enliven_types::{Digest, FeatureDef, FeatureSchema, FeatureVector, Privacy, Timestamp};
 use proptest::prelude::*;
 
 const INPUTS: usize = 5;
 
 fn schema() -> FeatureSchema {
-    let define = |number: usize| FeatureDef { name: format!("f{number}"), scale: 0, unit: String::new(), privacy: Privacy::Public };
+    let define = |number: usize| FeatureDef {
+        name: format!("f{number}"),
+        scale: 0,
+        unit: String::new(),
+        privacy: Privacy::Public,
+    };
     FeatureSchema { features: (0..INPUTS).map(define).collect() }
 }
 

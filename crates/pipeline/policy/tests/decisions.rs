@@ -4,8 +4,8 @@
 
 use enliven_policy::{Inputs, Policy, PolicyConfig, TraitConfig};
 use enliven_types::{
-    ChangeReason, Decision, FeatureDef, FeatureSchema, Privacy, FeatureVector, HoldReason, Score, Timestamp, TokenState, Trait,
-    TraitValue, cid_of,
+    ChangeReason, Decision, FeatureDef, FeatureSchema, FeatureVector, HoldReason, Privacy, Score, Timestamp,
+    TokenState, Trait, TraitValue, cid_of,
 };
 use proptest::prelude::*;
 

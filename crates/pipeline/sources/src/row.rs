@@ -68,7 +68,9 @@ impl RowReader {
                 return Err(unknown(field, column));
             }
         }
-        for (field, mut names) in [("rename", config.rename.keys().collect::<Vec<_>>()), ("privacy", config.privacy.keys().collect())] {
+        for (field, mut names) in
+            [("rename", config.rename.keys().collect::<Vec<_>>()), ("privacy", config.privacy.keys().collect())]
+        {
             names.retain(|column| !config.columns.contains_key(*column));
             if let Some(column) = names.first() {
                 return Err(unknown(field, column));

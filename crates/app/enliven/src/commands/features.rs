@@ -9,6 +9,7 @@ use enliven_features::{Description, FeatureView, point_in_time};
 use enliven_types::{Digest, Event, FeatureVector, Fixed, Timestamp, Value};
 use serde::Serialize;
 
+use super::read;
 use crate::cli::{FeaturesCommand, Place};
 use crate::error::CliError;
 use crate::manifest::{Loaded, read_events};
@@ -24,6 +25,7 @@ pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<
         FeaturesCommand::Show { entity: Some(entity), at } => values(&loaded, &view, entity, at.as_deref(), output)?,
         FeaturesCommand::Explain { name } => explain(&view, name, output)?,
         FeaturesCommand::Diff { other } => diff(&view, &Loaded::read(other)?.features()?, output),
+        FeaturesCommand::Late => late(place, output)?,
         FeaturesCommand::Backfill { file } => backfill(&loaded, &view, file, output)?,
         FeaturesCommand::Export { file, from, until } => {
             export(&loaded, &view, file, [from.as_deref(), until.as_deref()], output)?;
@@ -82,7 +84,8 @@ fn values(
     for one in &shown {
         let _ = writeln!(text, "{:<width$}  {:>14} {}", one.name, one.value, one.unit);
     }
-    let document = serde_json::json!({ "entity": name, "at": at.to_string(), "definition": view.digest(), "features": shown });
+    let document =
+        serde_json::json!({ "entity": name, "at": at.to_string(), "definition": view.digest(), "features": shown });
     output.result(&document, &text);
     Ok(())
 }
@@ -138,6 +141,28 @@ fn diff(view: &FeatureView, other: &FeatureView, output: &Output) {
     }
     let _ = writeln!(text, "{} the same", found.same);
     output.result(&found, &text);
+}
+
+#[derive(Serialize)]
+struct Late {
+    epoch: u64,
+    id: String,
+    time: String,
+}
+
+/// What the allowed lateness left out.
+fn late(place: &Place, output: &Output) -> Result<(), CliError> {
+    let found: Vec<Late> = read::view(place)?
+        .late_events()?
+        .into_iter()
+        .map(|(epoch, event)| Late { epoch, id: event.id, time: event.time.to_string() })
+        .collect();
+    let mut text = format!("{} events came later than allowed\n", found.len());
+    for one in &found {
+        let _ = writeln!(text, "{}  {}  (epoch {})", one.time, one.id, one.epoch);
+    }
+    output.result(&found, &text);
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -216,9 +241,12 @@ fn export(
     add_features(&mut table, view, &vectors);
     for (column, kind) in &loaded.manifest.sources[view.source()].columns {
         let value = |event: &Event| event.data.get(column).cloned();
-        let numbers = || rows.iter().map(|(event, _)| value(event).and_then(|value| value.number()).unwrap_or(0)).collect();
+        let numbers =
+            || rows.iter().map(|(event, _)| value(event).and_then(|value| value.number()).unwrap_or(0)).collect();
         let cells = match rows.first().and_then(|(event, _)| value(event)) {
-            Some(Value::Text(_)) => texts(&|event| value(event).and_then(|value| value.text().map(str::to_string)).unwrap_or_default()),
+            Some(Value::Text(_)) => {
+                texts(&|event| value(event).and_then(|value| value.text().map(str::to_string)).unwrap_or_default())
+            }
             _ => Cells::Decimal(kind.scale(), numbers()),
         };
         table.columns.push((format!("event_{column}"), cells));

@@ -8,7 +8,8 @@ use crate::error::CliError;
 use crate::manifest::Loaded;
 use crate::output::Output;
 
-fn view(place: &Place) -> Result<View, CliError> {
+/// A collection as it was left.
+pub fn view(place: &Place) -> Result<View, CliError> {
     let plan = Loaded::read(&place.manifest)?.plan()?;
     Ok(Data::existing(&place.folder())?.view(plan))
 }

@@ -27,6 +27,13 @@ pub fn run(place: &Place, epochs: Option<u64>, output: &Output) -> Result<(), Cl
     for row in &ingested.shown {
         let _ = writeln!(text, "            {row}");
     }
+    if summary.late > 0 {
+        let _ = writeln!(
+            text,
+            "            {} came later than `features.allowed_lateness` and changed nothing; `enliven features late` lists them",
+            summary.late
+        );
+    }
     let _ = writeln!(text, "epochs      {} now, {} in all", summary.epochs_now, summary.epochs);
     let _ = writeln!(text, "tokens      {}", summary.tokens);
     let _ = writeln!(text, "updates     {}; holds {}", summary.updates, summary.holds.total());

@@ -3,7 +3,7 @@
 use cel::common::ast::{CallExpr, Expr as Cel, IdedExpr, LiteralValue, SourceInfo, operators};
 
 use super::node::{Arithmetic, Comparison, Node, TextTest, TimePart};
-use super::scan::{at_column, number_length};
+use super::token::{at_column, number_length};
 use super::{Fields, Kind, MAX_SCALE};
 
 /// Truncated division stands twice in its SQL form, so nested ones double the text each time.
@@ -83,7 +83,10 @@ impl Checker<'_> {
             return Err(self.wrong(tree, "the number cannot be read; write it as digits, a point and digits"));
         };
         let scale = u8::try_from(fraction.len()).ok().filter(|scale| *scale <= MAX_SCALE).ok_or_else(|| {
-            self.wrong(tree, &format!("the number has {} decimal places, at most {MAX_SCALE} are supported", fraction.len()))
+            self.wrong(
+                tree,
+                &format!("the number has {} decimal places, at most {MAX_SCALE} are supported", fraction.len()),
+            )
         })?;
         let sign = if negative { "-" } else { "" };
         let units = format!("{sign}{whole}{fraction}").parse();
@@ -251,7 +254,9 @@ impl Checker<'_> {
         for element in &list.elements {
             let (constant, element_kind) = match &element.expr {
                 Cel::Literal(literal) => self.literal(element, literal)?,
-                _ => return Err(self.wrong(element, "a list after `in` holds constants only; compare fields with `==`")),
+                _ => {
+                    return Err(self.wrong(element, "a list after `in` holds constants only; compare fields with `==`"));
+                }
             };
             match (kind, constant, element_kind) {
                 (Kind::Text, Node::Text(text), _) => texts.push(text),
@@ -331,7 +336,9 @@ impl Checker<'_> {
         let instead = match name {
             "matches" => "`startsWith`, `endsWith`, `contains` or `in`",
             "timestamp" | "now" | "duration" => "a field with a time and its parts, such as `getHours()`",
-            "double" | "int" | "uint" | "string" | "bool" | "bytes" | "dyn" | "type" => "the field as its column declares it",
+            "double" | "int" | "uint" | "string" | "bool" | "bytes" | "dyn" | "type" => {
+                "the field as its column declares it"
+            }
             _ => "`size`, `startsWith`, `endsWith`, `contains` or a part of a time, such as `getHours`",
         };
         self.wrong_call(tree, name, &format!("the function `{name}` is not supported; use {instead}"))
@@ -368,25 +375,8 @@ impl Checker<'_> {
 
 /// The most divisions of one another.
 fn divisions(node: &Node) -> usize {
-    match node {
-        Node::Divide(inner, _) => 1 + divisions(inner),
-        Node::Field(_) | Node::TextField(_) | Node::Number(_) | Node::Bool(_) | Node::Text(_) => 0,
-        Node::Scale(inner, _)
-        | Node::Not(inner)
-        | Node::Negate(inner)
-        | Node::Remainder(inner, _)
-        | Node::InNumbers(inner, _)
-        | Node::InTexts(inner, _)
-        | Node::Size(inner)
-        | Node::TextTest(_, inner, _)
-        | Node::TimePart(_, inner) => divisions(inner),
-        Node::Arithmetic(_, left, right)
-        | Node::Compare(_, left, right)
-        | Node::SameText(_, left, right)
-        | Node::And(left, right)
-        | Node::Or(left, right) => divisions(left).max(divisions(right)),
-        Node::If(condition, yes, no) => divisions(condition).max(divisions(yes)).max(divisions(no)),
-    }
+    let below = node.children().into_iter().flatten().map(divisions).max().unwrap_or(0);
+    below + usize::from(matches!(node, Node::Divide(..)))
 }
 
 fn power(places: u8) -> i64 {

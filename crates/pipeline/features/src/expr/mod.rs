@@ -1,36 +1,53 @@
-//! Expressions over the fields of an event, in CEL (the Common Expression Language, cel-spec).
+//! Expressions over the fields of an event, in CEL (the Common Expression Language): parsed by the
+//! `cel` crate, type-checked here when the manifest is read, and compiled to a short list of
+//! instructions.
 //!
-//! The `cel` crate parses; the tree is type-checked here and compiled to a short list of
-//! instructions over whole numbers. What has no value in whole numbers (floats, maps, loops,
-//! regular expressions) or none for some events (a divisor that could be zero) is refused when the
-//! definition is read. Two rules differ from CEL's: arithmetic saturates at the ends of 64 bits
-//! instead of failing, so that an expression has a value for every event; and a number with a point
-//! is an exact decimal, so that `price < 10.5` compares as written.
+//! `goals_for > goals_against ? 3 : 1`, `tournament == "Friendly" && !neutral`,
+//! `amount * 2 >= 10.5`, `country in ["AR", "BR"]`, `size(name) > 3`, `kickoff.getHours() >= 18`.
+//!
+//! The part of CEL that has one exact value everywhere:
+//! * Numbers are integers in units of a power of ten, with at most nine decimal places. Decimals
+//!   are read from their digits, never through a float. `+`, `-`, comparisons and choices bring
+//!   the coarser side to the finer scale; `*` adds the scales; `/` and `%` take whole numbers and
+//!   divide by a constant, truncating as CEL does.
+//! * Arithmetic, and bringing a number to a finer scale, saturate at the ends of 64 bits (where CEL
+//!   has an error), so that an expression has a value for every event.
+//! * Times are in UTC, and parts of them are counted as in CEL: `getMonth()` and `getDayOfMonth()`
+//!   from 0, `getDate()` from 1, `getDayOfWeek()` from 0 for Sunday.
+//! * Everything else (floats, maps, loops, patterns, clocks, time zones) is refused by name.
 
 mod check;
+mod code;
+mod compile;
 mod node;
-mod program;
+#[cfg(test)]
+mod properties;
 mod scan;
 mod sql;
+#[cfg(test)]
+mod tests;
+mod token;
+#[cfg(test)]
+mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use self::node::Node;
-use self::program::Program;
+use code::Code;
+use node::Node;
 
-/// The most decimal places of a number inside an expression.
-const MAX_SCALE: u8 = 12;
+/// The most decimal places of a number.
+const MAX_SCALE: u8 = 9;
 
 /// The kind of a field or of an expression's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A number, in units of 10^-scale.
+    /// A number in units of 10^-scale.
     Number(u8),
     /// True or false.
     Bool,
     /// Text.
     Text,
-    /// An instant, in milliseconds since 1970, UTC.
+    /// Milliseconds since 1970, UTC.
     Time,
 }
 
@@ -45,39 +62,36 @@ impl Kind {
     }
 }
 
-/// One datum of a row.
+/// One datum of a row, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Datum<'a> {
-    /// A number, a truth value (0 or 1) or a time.
+    /// A number in units of its field's scale, a truth value (0 or 1), or a time (milliseconds).
     Number(i64),
     /// A text.
     Text(&'a str),
 }
 
-/// The fields that an expression may name: their places in the row, and their kinds.
+/// The fields that an expression may read: name -> slot in the row and kind.
 pub type Fields = BTreeMap<String, (usize, Kind)>;
 
 /// A checked expression.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
     node: Node,
     kind: Kind,
-    program: Program,
-}
-
-impl PartialEq for Expr {
-    fn eq(&self, other: &Expr) -> bool {
-        (&self.node, self.kind) == (&other.node, other.kind)
-    }
+    code: Code,
+    slots: Vec<usize>,
 }
 
 impl Expr {
-    /// Parses and checks a text. The message of a mistake names its column, counted from 1.
+    /// Parses and checks `text` over `fields`. A message names the column of what is wrong.
     pub fn parse(text: &str, fields: &Fields) -> Result<Expr, String> {
         scan::scan(text)?;
         let (node, kind) = check::check(text, fields)?;
-        let program = Program::new(&node);
-        Ok(Expr { node, kind, program })
+        let code = Code::new(&node)?;
+        let mut slots = BTreeSet::new();
+        collect_slots(&node, &mut slots);
+        Ok(Expr { node, kind, code, slots: slots.into_iter().collect() })
     }
 
     /// The kind of its value.
@@ -85,36 +99,44 @@ impl Expr {
         self.kind
     }
 
-    /// Its value: a number, a time, or 1 for true; 0 for a text.
+    /// Its value for a row: a number in units of its scale, a truth value (0 or 1) or a time; 0
+    /// for a text. A datum that is missing or of another kind counts as 0 or as an empty text.
     pub fn number(&self, row: &[Datum<'_>]) -> i64 {
-        self.program.number(row)
+        if self.kind == Kind::Text { 0 } else { self.code.run(row) }
     }
 
-    /// Its value if it is a text, else nothing.
+    /// Its text for a row; empty if its value is not a text.
     pub fn text<'a>(&'a self, row: &[Datum<'a>]) -> &'a str {
-        self.program.text(row)
+        if self.kind == Kind::Text { self.code.text(row, self.code.run(row)) } else { "" }
     }
 
-    /// The places of the fields that it reads, in order.
+    /// The slots that it reads, ascending, once each.
     pub fn fields(&self) -> impl Iterator<Item = usize> {
-        let mut found = Vec::new();
-        self.node.visit(&mut |node| {
-            if let Node::Field(place) | Node::TextField(place) = node {
-                found.push(usize::from(*place));
-            }
-        });
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter()
+        self.slots.iter().copied()
     }
 
-    /// The same expression in SQL, as DuckDB and Flink both read it; `column` gives the column of a
-    /// field. Numbers are in units of their scales, times in milliseconds since 1970. SQL does not
-    /// saturate: it fails where 64 bits are not enough.
+    /// The expression in SQL that DuckDB and Flink read alike; `column` gives the quoted column of
+    /// a slot: a BIGINT in units of the field's scale, a BOOLEAN, a VARCHAR, or a TIMESTAMP in UTC.
+    ///
+    /// It uses `CASE WHEN`, `AND`, `OR`, `NOT`, `IN`, `=`, `<>`, `<`, `<=`, `>`, `>=`, `+`, `-`,
+    /// `*`, `%`, `CHAR_LENGTH`, `LEFT`, `RIGHT`, `POSITION` and `EXTRACT`. Whole division takes off
+    /// the rest first, `CAST((x - x % d) / d AS BIGINT)`, since `/` is a float in DuckDB: exact up
+    /// to 2^53. SQL does not saturate: it is equal as long as nothing leaves 64 bits. Flink counts
+    /// UTF-16 units in `CHAR_LENGTH`, which differ from code points beyond the basic plane.
     pub fn to_sql(&self, column: &dyn Fn(usize) -> String) -> String {
-        sql::print(&self.node, column)
+        sql::sql(&self.node, column)
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn collect_slots(node: &Node, slots: &mut BTreeSet<usize>) {
+    match node {
+        Node::Field(slot) | Node::TextField(slot) => {
+            slots.insert(usize::from(*slot));
+        }
+        _ => {
+            for child in node.children().into_iter().flatten() {
+                collect_slots(child, slots);
+            }
+        }
+    }
+}

@@ -37,6 +37,31 @@ pub(super) enum Node {
     TimePart(TimePart, Box<Node>),
 }
 
+impl Node {
+    /// The nodes right below.
+    pub(super) fn children(&self) -> [Option<&Node>; 3] {
+        match self {
+            Node::Field(_) | Node::TextField(_) | Node::Number(_) | Node::Bool(_) | Node::Text(_) => [None; 3],
+            Node::Scale(inner, _)
+            | Node::Not(inner)
+            | Node::Negate(inner)
+            | Node::Divide(inner, _)
+            | Node::Remainder(inner, _)
+            | Node::InNumbers(inner, _)
+            | Node::InTexts(inner, _)
+            | Node::Size(inner)
+            | Node::TextTest(_, inner, _)
+            | Node::TimePart(_, inner) => [Some(inner), None, None],
+            Node::Arithmetic(_, left, right)
+            | Node::Compare(_, left, right)
+            | Node::SameText(_, left, right)
+            | Node::And(left, right)
+            | Node::Or(left, right) => [Some(left), Some(right), None],
+            Node::If(condition, yes, no) => [Some(condition), Some(yes), Some(no)],
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Arithmetic {
     Add,
@@ -76,6 +101,18 @@ impl Comparison {
             Comparison::AtMost => left <= right,
             Comparison::Greater => left > right,
             Comparison::AtLeast => left >= right,
+        }
+    }
+
+    /// What holds exactly when this does not.
+    pub(super) fn opposite(self) -> Comparison {
+        match self {
+            Comparison::Equal => Comparison::Differ,
+            Comparison::Differ => Comparison::Equal,
+            Comparison::Less => Comparison::AtLeast,
+            Comparison::AtMost => Comparison::Greater,
+            Comparison::Greater => Comparison::AtMost,
+            Comparison::AtLeast => Comparison::Less,
         }
     }
 
@@ -161,37 +198,4 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
-}
-
-impl Node {
-    /// Calls `look` for this node and for all below it.
-    pub(super) fn visit(&self, look: &mut impl FnMut(&Node)) {
-        look(self);
-        match self {
-            Node::Field(_) | Node::TextField(_) | Node::Number(_) | Node::Bool(_) | Node::Text(_) => {}
-            Node::Scale(inner, _)
-            | Node::Not(inner)
-            | Node::Negate(inner)
-            | Node::Divide(inner, _)
-            | Node::Remainder(inner, _)
-            | Node::InNumbers(inner, _)
-            | Node::InTexts(inner, _)
-            | Node::Size(inner)
-            | Node::TextTest(_, inner, _)
-            | Node::TimePart(_, inner) => inner.visit(look),
-            Node::Arithmetic(_, left, right)
-            | Node::Compare(_, left, right)
-            | Node::SameText(_, left, right)
-            | Node::And(left, right)
-            | Node::Or(left, right) => {
-                left.visit(look);
-                right.visit(look);
-            }
-            Node::If(condition, yes, no) => {
-                condition.visit(look);
-                yes.visit(look);
-                no.visit(look);
-            }
-        }
-    }
 }

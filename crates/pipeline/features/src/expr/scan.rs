@@ -4,6 +4,8 @@
 //! held to one line of tokens, balanced brackets and a bounded depth, so that the parser is given
 //! only what it can parse, and a mistake is told in plain words with its column.
 
+use super::token::{at_column, escape_length, number_length, word_length};
+
 /// The longest text.
 pub(super) const MAX_BYTES: usize = 1024;
 /// The most levels: open brackets, choices, and operators that lean on each other.
@@ -37,39 +39,19 @@ const MACROS: [&str; 7] = ["all", "exists", "existsOne", "exists_one", "filter",
 /// Longer signs first, so that `<=` is not read as `<`.
 const OPERATORS: [&str; 13] = ["||", "&&", "==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "%"];
 
-/// The 1-based column of a byte of the text.
-pub(super) fn column(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| byte & 0xC0 != 0x80).count() + 1
-}
-
-/// A message with its place.
-pub(super) fn at_column(text: &str, at: usize, message: &str) -> String {
-    format!("at column {}: {message}", column(text, at))
-}
-
-/// The length in bytes of the number that `rest` starts with: digits, and a fraction if a digit
-/// follows the point.
-pub(super) fn number_length(rest: &str) -> usize {
-    let bytes = rest.as_bytes();
-    let mut end = digits(bytes, 0);
-    if bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
-        end = digits(bytes, end + 1);
-    }
-    end
-}
-
-fn digits(bytes: &[u8], from: usize) -> usize {
-    from + bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count()
-}
-
 /// Checks the shape of a text.
 pub(super) fn scan(text: &str) -> Result<(), String> {
     if text.len() > MAX_BYTES {
-        return Err(format!("the expression is longer than {MAX_BYTES} bytes; name parts of it as derived fields"));
+        let message = format!("the expression is longer than {MAX_BYTES} bytes; name parts of it as derived fields");
+        return Err(at_column(text, MAX_BYTES, &message));
     }
     let mut scan = Scan { text, at: 0, groups: vec![Group::new(Bracket::Whole)], wants_operand: true };
     while scan.skip_space() {
-        if scan.wants_operand { scan.operand()? } else { scan.operator()? }
+        if scan.wants_operand {
+            scan.operand()?
+        } else {
+            scan.operator()?
+        }
         scan.check_depth()?;
     }
     if scan.wants_operand {
@@ -228,9 +210,8 @@ impl<'a> Scan<'a> {
 
     fn number(&mut self) -> Result<(), String> {
         let rest = self.rest();
-        let hexadecimal = rest.strip_prefix("0x").map_or(0, |digits| {
-            digits.bytes().take_while(u8::is_ascii_hexdigit).count()
-        });
+        let hexadecimal =
+            rest.strip_prefix("0x").map_or(0, |digits| digits.bytes().take_while(u8::is_ascii_hexdigit).count());
         let length = if hexadecimal > 0 { 2 + hexadecimal } else { number_length(rest) };
         if length == 0 {
             return Err(self.needs_operand());
@@ -413,32 +394,5 @@ impl<'a> Scan<'a> {
 
     fn wrong(&self, message: &str) -> String {
         at_column(self.text, self.at, message)
-    }
-}
-
-fn word_length(rest: &str) -> usize {
-    if rest.starts_with(|letter: char| letter.is_ascii_digit()) {
-        return 0;
-    }
-    rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
-}
-
-/// The length of the escape after a backslash; 0 if CEL knows none.
-fn escape_length(rest: &str) -> usize {
-    let bytes = rest.as_bytes();
-    let hexadecimal = |count: usize| {
-        let found = bytes.iter().skip(1).take(count).filter(|byte| byte.is_ascii_hexdigit()).count();
-        if found == count { count + 1 } else { 0 }
-    };
-    match bytes.first() {
-        Some(b'a' | b'b' | b'f' | b'n' | b'r' | b't' | b'v' | b'"' | b'\'' | b'\\' | b'?' | b'`') => 1,
-        Some(b'x' | b'X') => hexadecimal(2),
-        Some(b'u') => hexadecimal(4),
-        Some(b'U') => hexadecimal(8),
-        Some(b'0'..=b'3') => {
-            let octal = bytes.iter().skip(1).take(2).filter(|byte| (b'0'..=b'7').contains(*byte)).count();
-            if octal == 2 { 3 } else { 0 }
-        }
-        _ => 0,
     }
 }

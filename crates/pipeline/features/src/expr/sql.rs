@@ -1,31 +1,33 @@
-//! An expression as SQL that DuckDB and Flink both read.
+//! A checked tree as SQL for DuckDB and Flink.
 
 use super::node::{Arithmetic, Comparison, Node, TextTest, TimePart};
 
-const DAY_MS: i64 = 86_400_000;
-
-/// Every operation is put in parentheses, so that no precedence has to agree.
-pub(super) fn print(node: &Node, column: &dyn Fn(usize) -> String) -> String {
-    let of = |node: &Node| print(node, column);
+/// The SQL of a node; every compound form is in parentheses or a function call.
+pub(super) fn sql(node: &Node, column: &dyn Fn(usize) -> String) -> String {
+    let sub = |node: &Node| sql(node, column);
     match node {
-        Node::Field(place) | Node::TextField(place) => column(usize::from(*place)),
-        Node::Number(number) => number.to_string(),
-        Node::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_string(),
-        Node::Text(text) => quoted(text),
-        Node::Scale(inner, factor) => format!("({} * {factor})", of(inner)),
-        Node::Not(inner) => format!("(NOT {})", of(inner)),
-        Node::Negate(inner) => format!("(- {})", of(inner)),
-        Node::Arithmetic(arithmetic, left, right) => {
-            let sign = match arithmetic {
+        Node::Field(slot) | Node::TextField(slot) => column(usize::from(*slot)),
+        Node::Number(value) => number(*value),
+        Node::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_string(),
+        Node::Text(value) => text(value),
+        Node::Scale(inner, factor) => format!("({} * {factor})", sub(inner)),
+        Node::Not(inner) => format!("(NOT {})", sub(inner)),
+        Node::Negate(inner) => format!("(-{})", sub(inner)),
+        Node::Arithmetic(operation, left, right) => {
+            let sign = match operation {
                 Arithmetic::Add => "+",
                 Arithmetic::Subtract => "-",
                 Arithmetic::Multiply => "*",
             };
-            format!("({} {sign} {})", of(left), of(right))
+            format!("({} {sign} {})", sub(left), sub(right))
         }
-        Node::Divide(inner, divisor) => truncated(&of(inner), *divisor),
-        // MOD has the sign of the dividend in both dialects.
-        Node::Remainder(inner, divisor) => format!("MOD({}, {divisor})", of(inner)),
+        // The division goes without rest, so it does not matter whether `/` floors, truncates or
+        // gives a float.
+        Node::Divide(inner, divisor) => {
+            let (inner, divisor) = (sub(inner), number(*divisor));
+            format!("CAST(({inner} - {inner} % {divisor}) / {divisor} AS BIGINT)")
+        }
+        Node::Remainder(inner, divisor) => format!("({} % {})", sub(inner), number(*divisor)),
         Node::Compare(comparison, left, right) => {
             let sign = match comparison {
                 Comparison::Equal => "=",
@@ -35,62 +37,55 @@ pub(super) fn print(node: &Node, column: &dyn Fn(usize) -> String) -> String {
                 Comparison::Greater => ">",
                 Comparison::AtLeast => ">=",
             };
-            format!("({} {sign} {})", of(left), of(right))
+            format!("({} {sign} {})", sub(left), sub(right))
         }
         Node::SameText(same, left, right) => {
-            format!("({} {} {})", of(left), if *same { "=" } else { "<>" }, of(right))
+            format!("({} {} {})", sub(left), if *same { "=" } else { "<>" }, sub(right))
         }
-        Node::And(left, right) => format!("({} AND {})", of(left), of(right)),
-        Node::Or(left, right) => format!("({} OR {})", of(left), of(right)),
+        Node::And(left, right) => format!("({} AND {})", sub(left), sub(right)),
+        Node::Or(left, right) => format!("({} OR {})", sub(left), sub(right)),
         Node::If(condition, yes, no) => {
-            format!("(CASE WHEN {} THEN {} ELSE {} END)", of(condition), of(yes), of(no))
+            format!("(CASE WHEN {} THEN {} ELSE {} END)", sub(condition), sub(yes), sub(no))
         }
-        Node::InNumbers(inner, numbers) => {
-            let list: Vec<String> = numbers.iter().map(i64::to_string).collect();
-            format!("({} IN ({}))", of(inner), list.join(", "))
+        Node::InNumbers(inner, list) => {
+            let list: Vec<String> = list.iter().map(|value| number(*value)).collect();
+            format!("({} IN ({}))", sub(inner), list.join(", "))
         }
-        Node::InTexts(inner, texts) => {
-            let list: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
-            format!("({} IN ({}))", of(inner), list.join(", "))
+        Node::InTexts(inner, list) => {
+            let list: Vec<String> = list.iter().map(|value| text(value)).collect();
+            format!("({} IN ({}))", sub(inner), list.join(", "))
         }
-        Node::Size(inner) => format!("CHAR_LENGTH({})", of(inner)),
-        Node::TextTest(test, inner, part) => {
-            let (text, length) = (of(inner), part.chars().count());
+        Node::Size(inner) => format!("CHAR_LENGTH({})", sub(inner)),
+        Node::TextTest(test, inner, constant) => {
+            let (length, constant) = (constant.chars().count(), text(constant));
             match test {
-                TextTest::StartsWith => format!("(LEFT({text}, {length}) = {})", quoted(part)),
-                TextTest::EndsWith => format!("(RIGHT({text}, {length}) = {})", quoted(part)),
-                TextTest::Contains => format!("(POSITION({} IN {text}) > 0)", quoted(part)),
+                TextTest::StartsWith => format!("(LEFT({}, {length}) = {constant})", sub(inner)),
+                TextTest::EndsWith => format!("(RIGHT({}, {length}) = {constant})", sub(inner)),
+                TextTest::Contains => format!("(POSITION({constant} IN {}) > 0)", sub(inner)),
             }
         }
-        Node::TimePart(part, inner) => time_part(*part, &of(inner)),
+        Node::TimePart(part, inner) => time_part(*part, &sub(inner)),
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// Truncated division without a division: DuckDB's `/` gives a float, and its `//` rounds down.
-fn truncated(text: &str, divisor: i64) -> String {
-    format!("CAST(({text} - MOD({text}, {divisor})) / {divisor} AS BIGINT)")
-}
-
-/// Division that rounds down, for a positive divisor.
-fn floored(text: &str, divisor: i64) -> String {
-    format!("CAST(({text} - MOD(MOD({text}, {divisor}) + {divisor}, {divisor})) / {divisor} AS BIGINT)")
 }
 
 fn time_part(part: TimePart, time: &str) -> String {
-    let days = floored(time, DAY_MS);
-    let date = |unit: &str| format!("EXTRACT({unit} FROM (DATE '1970-01-01' + CAST({days} AS INTEGER)))");
-    let in_day = format!("MOD(MOD({time}, {DAY_MS}) + {DAY_MS}, {DAY_MS})");
     match part {
-        TimePart::Year => date("YEAR"),
-        TimePart::Month => format!("({} - 1)", date("MONTH")),
-        TimePart::Date => date("DAY"),
-        TimePart::DayOfMonth => format!("({} - 1)", date("DAY")),
-        TimePart::DayOfWeek => format!("MOD(MOD({days} + 4, 7) + 7, 7)"),
-        TimePart::Hours => truncated(&in_day, 3_600_000),
-        TimePart::Minutes => truncated(&format!("MOD({in_day}, 3600000)"), 60_000),
+        TimePart::Year => format!("EXTRACT(YEAR FROM {time})"),
+        TimePart::Month => format!("(EXTRACT(MONTH FROM {time}) - 1)"),
+        TimePart::Date => format!("EXTRACT(DAY FROM {time})"),
+        TimePart::DayOfMonth => format!("(EXTRACT(DAY FROM {time}) - 1)"),
+        // A Sunday is 0 in DuckDB and 1 in Flink: count from one (4 January 1970).
+        TimePart::DayOfWeek => format!("(EXTRACT(DOW FROM {time}) - EXTRACT(DOW FROM DATE '1970-01-04'))"),
+        TimePart::Hours => format!("EXTRACT(HOUR FROM {time})"),
+        TimePart::Minutes => format!("EXTRACT(MINUTE FROM {time})"),
     }
+}
+
+/// Below zero in parentheses: two signs in a row would start a comment.
+fn number(value: i64) -> String {
+    if value < 0 { format!("({value})") } else { value.to_string() }
+}
+
+fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
 }

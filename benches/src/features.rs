@@ -1,0 +1,188 @@
+//! The feature kernel alone: 20 sliding features over an hour, a day and a week, about five events a
+//! key, at 10 thousand, 100 thousand and a million keys. Goals in the peer column are budgets; the
+//! floor is one hash-map counter per key, fed in the same run.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use enliven_features::{Column, Datum, Expr, FeatureState, FeatureView, FeaturesConfig, Kind, point_in_time};
+use enliven_types::{Event, Privacy, Timestamp, Value};
+use indexmap::IndexMap;
+
+use crate::Row;
+use crate::world::resident_mib;
+
+const PER_KEY: usize = 5;
+const WEEK_MS: i64 = 7 * 86_400_000;
+/// Events are made in pages outside of the clock: all at once would not fit the memory.
+const PAGE: usize = 100_000;
+
+fn view() -> FeatureView {
+    let windows = r#"["1h", "1d", "7d"]"#;
+    let feature = |name: &str, aggregate: &str| {
+        format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": {windows}}}"#)
+    };
+    let define = [
+        feature("count", r#""count""#),
+        feature("sum", r#"{"sum": "amount"}"#),
+        feature("mean", r#"{"mean": "amount"}"#),
+        feature("least", r#"{"min": "amount"}"#),
+        feature("most", r#"{"max": "amount"}"#),
+        feature("last", r#"{"last": "amount"}"#),
+        r#"{"name": "spread", "aggregate": {"standard_deviation": "amount"}, "windows": ["1d", "7d"]}"#.to_string(),
+    ];
+    let text = format!(
+        r#"{{"source": "s", "allowed_lateness": "1h", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}"#,
+        define.join(",")
+    );
+    let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
+    let column = |kind| Column { kind, privacy: Privacy::Public };
+    let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(2)))];
+    FeatureView::new(&config, &columns.into_iter().collect()).expect("the definition is sound")
+}
+
+/// The event with a number, of `keys * PER_KEY` over a week; keys come in a scattered order.
+fn event(number: usize, keys: usize) -> Event {
+    let key = (number * 7_919) % keys;
+    let time = (number as i64) * WEEK_MS / (keys * PER_KEY) as i64;
+    Event {
+        id: number.to_string(),
+        source: "s".into(),
+        kind: "t".into(),
+        subjects: vec![format!("key {key}")],
+        time: Timestamp(time),
+        data: BTreeMap::from([
+            ("amount".to_string(), Value::Int((number as i64 * 31) % 10_000)),
+            ("key".to_string(), Value::Text(format!("key {key}"))),
+        ]),
+    }
+}
+
+struct Measured {
+    add_ns: f64,
+    floor_ns: f64,
+    read_ns: f64,
+    bytes_per_key: f64,
+    restore_s: f64,
+}
+
+fn measure(view: &FeatureView, keys: usize) -> Measured {
+    let total = keys * PER_KEY;
+    let mut counters: IndexMap<String, u64> = IndexMap::new();
+    let mut floor = Duration::ZERO;
+    for start in (0..total).step_by(PAGE) {
+        let page: Vec<Event> = (start..total.min(start + PAGE)).map(|number| event(number, keys)).collect();
+        let begin = Instant::now();
+        for event in &page {
+            let name = event.data.get("key").and_then(Value::text).unwrap_or_default();
+            match counters.get_mut(name) {
+                Some(counter) => *counter += 1,
+                None => {
+                    counters.insert(name.to_string(), 1);
+                }
+            }
+        }
+        floor += begin.elapsed();
+    }
+    drop(counters);
+
+    let before = resident_mib("VmRSS:");
+    let mut state = FeatureState::default();
+    let mut add = Duration::ZERO;
+    for start in (0..total).step_by(PAGE) {
+        let page: Vec<Event> = (start..total.min(start + PAGE)).map(|number| event(number, keys)).collect();
+        let begin = Instant::now();
+        for event in &page {
+            state.add(view, event);
+        }
+        state.advance(view, page[page.len() - 1].time);
+        add += begin.elapsed();
+    }
+    let bytes = (resident_mib("VmRSS:") - before) * 1024.0 * 1024.0;
+    let names: Vec<String> = (0..keys.min(100_000)).map(|key| format!("key {}", (key * 31) % keys)).collect();
+    let begin = Instant::now();
+    let mut sum = 0i64;
+    for name in &names {
+        sum = sum.wrapping_add(state.vector_at(view, name, Timestamp(WEEK_MS)).0.iter().sum());
+    }
+    let read = begin.elapsed();
+    std::hint::black_box(sum);
+    let snapshot = state.snapshot(view);
+    drop(state);
+    let begin = Instant::now();
+    let restored = FeatureState::restore(view, &snapshot);
+    let restore_s = begin.elapsed().as_secs_f64();
+    assert!(restored.is_some(), "a snapshot restores");
+    Measured {
+        add_ns: add.as_nanos() as f64 / total as f64,
+        floor_ns: floor.as_nanos() as f64 / total as f64,
+        read_ns: read.as_nanos() as f64 / names.len() as f64,
+        bytes_per_key: bytes / keys as f64,
+        restore_s,
+    }
+}
+
+/// Adding, reading, memory, restart, growth, and training rows.
+pub fn features() -> Vec<Row> {
+    let view = view();
+    let mut rows = Vec::new();
+    let mut base = None;
+    for (keys, name) in [(10_000, "1x"), (100_000, "10x"), (1_000_000, "100x")] {
+        let found = measure(&view, keys);
+        let (add_base, read_base) = *base.get_or_insert((found.add_ns, found.read_ns));
+        let id = |what: &str| format!("features.{what}.{name}");
+        rows.push(Row::at_most(&id("add.growth"), "ns", found.add_ns, add_base, "1x", 3.0));
+        rows.push(Row::at_most(&id("read.growth"), "ns", found.read_ns, read_base, "1x", 3.0));
+        if keys == 1_000_000 {
+            rows.push(Row::at_most("features.add", "ns", found.add_ns, 1e9 / 3e6, "budget: 3 million a second", 1.0));
+            rows.push(Row::at_most(
+                "features.add.floor",
+                "ns",
+                found.add_ns,
+                found.floor_ns,
+                "one counter per key",
+                4.0,
+            ));
+            rows.push(Row::at_most("features.memory", "B/key", found.bytes_per_key, 330.0, "budget", 1.0));
+            rows.push(Row::at_most("features.restart", "s", found.restore_s, 3.0, "budget", 1.0));
+        }
+    }
+    rows.push(training(&view));
+    rows.push(expression());
+    rows
+}
+
+/// One evaluation of a usual expression; the budget is what was measured of such a compiler before.
+fn expression() -> Row {
+    const TIMES: i64 = 10_000_000;
+    let fields = [("own", (0, Kind::Number(0))), ("other", (1, Kind::Number(0)))];
+    let fields = fields.into_iter().map(|(name, field)| (name.to_string(), field)).collect();
+    let expr = Expr::parse("own > other ? 3 : own == other ? 1 : 0", &fields).expect("the expression is sound");
+    let begin = Instant::now();
+    let mut sum = 0;
+    for number in 0..TIMES {
+        let row = std::hint::black_box([Datum::Number(number % 4), Datum::Number(number % 3)]);
+        sum += expr.number(&row);
+    }
+    std::hint::black_box(sum);
+    let ns = begin.elapsed().as_nanos() as f64 / TIMES as f64;
+    Row::at_most("features.expression", "ns", ns, 8.0, "budget", 1.0)
+}
+
+/// A million events and 100 thousand labels, beside adding the same events without reading any.
+fn training(view: &FeatureView) -> Row {
+    let keys = 200_000;
+    let events: Vec<Event> = (0..keys * PER_KEY).map(|number| event(number, keys)).collect();
+    let labels: Vec<(String, Timestamp)> =
+        events.iter().step_by(10).map(|event| (event.subjects[0].clone(), event.time)).collect();
+    let begin = Instant::now();
+    std::hint::black_box(point_in_time(view, &events, &labels));
+    let ours = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let mut state = FeatureState::default();
+    for event in &events {
+        state.add(view, event);
+    }
+    let floor = begin.elapsed().as_secs_f64();
+    Row::at_most("features.training", "s", ours, floor, "adding the events alone", 2.0)
+}
