@@ -30,7 +30,7 @@ impl FeatureState {
         for (name, entity) in &self.entities {
             put_count(&mut out, name.len());
             out.extend_from_slice(name.as_bytes());
-            put_option(&mut out, entity.first_folded);
+            put(&mut out, entity.first_folded);
             put_count(&mut out, entity.rows.words().len());
             entity.rows.words().iter().for_each(|word| put(&mut out, *word));
             put_count(&mut out, entity.folded.len());
@@ -57,11 +57,11 @@ impl FeatureState {
         for _ in 0..count {
             let length = reader.count(1)?;
             let name = std::str::from_utf8(reader.bytes(length)?).ok()?.to_string();
-            let first_folded = reader.option()?;
+            let first_folded = reader.number()?;
             let words = (0..reader.count(8)?).map(|_| reader.number()).collect::<Option<Vec<i64>>>()?;
             let rows = Rows::from_words(words, view.row_values())?;
             let slots = reader.count(1)?;
-            let folded = (0..slots).map(|_| reader.folded()).collect::<Option<Vec<Folded>>>()?;
+            let folded = (0..slots).map(|_| reader.folded()).collect::<Option<Box<[Folded]>>>()?;
             if !folded.is_empty() && !view.fits(&folded) {
                 return None;
             }

@@ -13,6 +13,9 @@ use crate::view::{Sighting, fnv1a};
 /// what a state costs, never what it says.
 const MAX_ROWS: usize = 16;
 
+/// In place of a time, where there is none: most of a state is entities, and an `Option` costs a word.
+pub(crate) const NOTHING_FOLDED: i64 = i64::MAX;
+
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
@@ -57,10 +60,10 @@ pub struct FeatureState {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entity {
-    /// The time of its earliest event that was folded in.
-    pub(crate) first_folded: Option<i64>,
+    /// The time of its earliest event that was folded in; [`NOTHING_FOLDED`] at first.
+    pub(crate) first_folded: i64,
     /// What was folded in, one for each slot; nothing at first.
-    pub(crate) folded: Vec<Folded>,
+    pub(crate) folded: Box<[Folded]>,
     pub(crate) rows: Rows,
 }
 
@@ -232,11 +235,12 @@ impl FeatureState {
 
 impl Entity {
     fn new(values: usize) -> Entity {
-        Entity { first_folded: None, folded: Vec::new(), rows: Rows::new(values) }
+        Entity { first_folded: NOTHING_FOLDED, folded: Box::default(), rows: Rows::new(values) }
     }
 
     fn first_seen(&self) -> Option<i64> {
-        self.first_folded.or_else(|| (self.rows.len() > 0).then(|| self.rows.time(0)))
+        let folded = Some(self.first_folded).filter(|first| *first != NOTHING_FOLDED);
+        folded.or_else(|| (self.rows.len() > 0).then(|| self.rows.time(0)))
     }
 
     /// Folds the rows before `time` in.
@@ -248,12 +252,12 @@ impl Entity {
         if self.folded.is_empty() {
             self.folded = view.slots.iter().map(|slot| slot.empty()).collect();
         }
-        for (slot, folded) in view.slots.iter().zip(&mut self.folded) {
+        for (slot, folded) in view.slots.iter().zip(self.folded.iter_mut()) {
             for place in 0..count {
                 slot.fold(folded, &self.rows, place);
             }
         }
-        self.first_folded = self.first_seen();
+        self.first_folded = self.first_seen().unwrap_or(NOTHING_FOLDED);
         self.rows.drop_first(count);
     }
 }

@@ -1,0 +1,42 @@
+//! Any text as an expression, any bytes as a snapshot of a state: an error, or something that works.
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use enliven_features::{Column, Datum, Expr, FeatureState, FeatureView, Kind};
+use enliven_types::{Privacy, Timestamp};
+
+static VIEW: LazyLock<FeatureView> = LazyLock::new(|| {
+    let config = r#"{"source": "s", "sides": [
+        {"entity": "a", "opponent": "b", "fields": {"n": "n", "t": "t"}},
+        {"entity": "b", "opponent": "a", "fields": {"n": "n", "t": "t"}}
+    ], "define": [
+        {"name": "sum", "aggregate": {"sum": "n"}, "windows": ["1h", "tumbling month", "session 1d", "lifetime"]},
+        {"name": "distinct", "aggregate": {"distinct": "t"}, "windows": ["7d"]},
+        {"name": "median", "aggregate": {"quantile": {"of": "n", "permille": 500}}},
+        {"name": "top", "aggregate": {"top": {"of": "t", "categories": ["x", "y"]}}},
+        {"name": "rating", "aggregate": {"glicko2": {"won": "n > 1", "drawn": "n == 1", "period": "1d"}}}
+    ]}"#;
+    let kinds = [("a", Kind::Text), ("b", Kind::Text), ("n", Kind::Number(0)), ("t", Kind::Text)];
+    let columns = kinds.map(|(name, kind)| (name.to_string(), Column { kind, privacy: Privacy::Public }));
+    FeatureView::new(&serde_json::from_str(config).unwrap(), &columns.into()).unwrap()
+});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let fields = [("a", Kind::Number(2)), ("b", Kind::Bool), ("t", Kind::Text), ("w", Kind::Time)];
+        let fields: BTreeMap<_, _> =
+            fields.into_iter().enumerate().map(|(place, (name, kind))| (name.to_string(), (place, kind))).collect();
+        if let Ok(expr) = Expr::parse(text, &fields) {
+            let row = [Datum::Number(i64::MIN), Datum::Number(1), Datum::Text("é"), Datum::Number(-1)];
+            let _ = (expr.number(&row), expr.text(&row), expr.to_sql(&|place| place.to_string()));
+        }
+    }
+    // The digest of the definition stands in front, so that the fuzzer need not guess it.
+    let snapshot = [&[1], &VIEW.digest().0[..], bytes].concat();
+    if let Some(mut state) = FeatureState::restore(&VIEW, &snapshot) {
+        assert_eq!(state.snapshot(&VIEW), snapshot);
+        state.advance(&VIEW, Timestamp(0));
+    }
+});
