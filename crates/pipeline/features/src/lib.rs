@@ -24,6 +24,7 @@ mod output;
 mod quantile;
 mod rating;
 mod rows;
+mod sighting;
 mod slot;
 mod snapshot;
 mod state;

@@ -6,8 +6,8 @@ use crate::accumulate::clamp;
 use crate::league::{Game, League};
 use crate::output::{Output, RATING_PLACES};
 use crate::rows::Rows;
+use crate::sighting::{Sighting, fnv1a};
 use crate::slot::Folded;
-use crate::view::{Sighting, fnv1a};
 
 /// An entity's rows are folded into its slots when it has more than this many. The number changes
 /// what a state costs, never what it says.
