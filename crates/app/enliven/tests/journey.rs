@@ -187,6 +187,24 @@ fn features_are_shown_explained_compared_and_written() {
 }
 
 #[test]
+fn columns_that_are_not_public_are_shown_but_never_posted() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-10-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let path = league.join("enliven.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let columns = text.lines().find(|line| line.starts_with("[sources.") && line.ends_with(".columns]")).unwrap();
+    let privacy = columns.replace("columns", "privacy");
+    std::fs::write(&path, text.replace(columns, &format!("{privacy}\nhome_score = \"personal\"\n\n{columns}")))
+        .unwrap();
+    let explained = json(league, &["features", "explain", "form"], true);
+    assert_eq!(explained["privacy"], "personal");
+    let refused = json(league, &["run"], false);
+    assert!(refused["error"].as_str().unwrap().contains("`home_score` is not public"), "{refused}");
+}
+
+#[test]
 fn late_and_future_events_are_told_and_change_nothing() {
     let temp = tempfile::tempdir().unwrap();
     starter(temp.path(), "2025-10-01");

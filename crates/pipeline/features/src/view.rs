@@ -612,15 +612,19 @@ fn side_fields(
         for (field, name) in &side.fields {
             found.insert(field.clone(), column(format!("{place}.fields.{field}"), name)?);
         }
-        match &fields {
-            None => fields = Some(found),
-            Some(first) if *first == found => {}
-            Some(_) => {
-                return Err(setting(
-                    &format!("{place}.fields"),
-                    "all sides must have the same fields, of the same types",
-                ));
-            }
+        let Some(first) = &mut fields else {
+            fields = Some(found);
+            continue;
+        };
+        let kinds = |fields: &BTreeMap<String, Column>| -> Vec<(String, Kind)> {
+            fields.iter().map(|(name, column)| (name.clone(), column.kind)).collect()
+        };
+        if kinds(first) != kinds(&found) {
+            return Err(setting(&format!("{place}.fields"), "all sides must have the same fields, of the same types"));
+        }
+        // A field is as private as the most private column that feeds it from any side.
+        for (field, column) in first.iter_mut() {
+            column.privacy = column.privacy.max(found[field].privacy);
         }
     }
     fields.ok_or_else(|| setting("sides", "at least one side is needed"))

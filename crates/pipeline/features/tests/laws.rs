@@ -398,3 +398,30 @@ fn a_snapshot_of_another_definition_is_refused() {
     assert!(FeatureState::restore(&one, &bytes).is_some());
     assert!(FeatureState::restore(&other, &bytes).is_none());
 }
+
+#[test]
+fn a_views_own_filter_and_a_key_of_several_columns() {
+    let config: FeaturesConfig = serde_json::from_value(json!({
+        "source": "s", "where": "colour != 'red' && time.getHours() < 12",
+        "sides": [{"entity": ["left", "colour"], "fields": {"amount": "amount"}}],
+        "define": [{"name": "n", "aggregate": "count"}, {"name": "most", "aggregate": {"max": "amount"}, "default": -1.5}],
+    }))
+    .unwrap();
+    let kinds = [("left", Kind::Text), ("amount", Kind::Number(1)), ("colour", Kind::Text)];
+    let columns = kinds.map(|(name, kind)| (name.to_string(), Column { kind, privacy: Privacy::Private }));
+    let view = FeatureView::new(&config, &columns.into()).unwrap();
+    let mut state = FeatureState::default();
+    // Red, green in the morning, green in the evening.
+    for (number, (minute, colour)) in [(10, 0), (20, 1), (13 * 60, 1)].into_iter().enumerate() {
+        let seen = Seen { minute, left: 0, right: 1, amount: 7 + minute, colour, jitter: 0 };
+        let added = state.add(&view, &event(number, &seen));
+        assert_eq!(added, if number == 1 { Added::Taken } else { Added::Aside });
+    }
+    let at = Timestamp(2 * DAY);
+    state.advance(&view, at);
+    assert_eq!(state.vector_at(&view, "entity 0/green", at).0, [1, 27]);
+    assert_eq!(state.vector_at(&view, "entity 0/red", at).0, [0, -15]);
+    // The number of events says nothing private, the amount does.
+    let classes: Vec<Privacy> = view.schema().features.iter().map(|feature| feature.privacy).collect();
+    assert_eq!(classes, [Privacy::Public, Privacy::Private]);
+}
