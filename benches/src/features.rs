@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use enliven_features::{Column, Datum, Expr, FeatureState, FeatureView, FeaturesConfig, Kind, point_in_time};
+use enliven_features::{
+    Column, Datum, Expr, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables, point_in_time,
+};
 use enliven_types::{Event, Privacy, Timestamp, Value};
 use indexmap::IndexMap;
 
@@ -17,7 +19,7 @@ const WEEK_MS: i64 = 7 * 86_400_000;
 /// Events are made in pages outside of the clock: all at once would not fit the memory.
 const PAGE: usize = 100_000;
 
-fn view() -> FeatureView {
+fn view() -> FeatureSet {
     let windows = r#"["1h", "1d", "7d"]"#;
     let feature = |name: &str, aggregate: &str| {
         format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": {windows}}}"#)
@@ -32,13 +34,14 @@ fn view() -> FeatureView {
         r#"{"name": "spread", "aggregate": {"standard_deviation": "amount"}, "windows": ["1d", "7d"]}"#.to_string(),
     ];
     let text = format!(
-        r#"{{"source": "s", "allowed_lateness": "1h", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}"#,
+        r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}}}}}"#,
         define.join(",")
     );
     let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
     let column = |kind| Column { kind, privacy: Privacy::Public };
     let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(2)))];
-    FeatureView::new(&config, &columns.into_iter().collect()).expect("the definition is sound")
+    let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms: 3_600_000, order: None };
+    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).expect("the definition is sound")
 }
 
 /// The event with a number, of `keys * PER_KEY` over a week; keys come in a scattered order.
@@ -66,7 +69,7 @@ struct Measured {
     restore_s: f64,
 }
 
-fn measure(view: &FeatureView, keys: usize) -> Measured {
+fn measure(view: &FeatureSet, keys: usize) -> Measured {
     let total = keys * PER_KEY;
     let mut counters: IndexMap<String, u64> = IndexMap::new();
     let mut floor = Duration::ZERO;
@@ -93,7 +96,7 @@ fn measure(view: &FeatureView, keys: usize) -> Measured {
         let page: Vec<Event> = (start..total.min(start + PAGE)).map(|number| event(number, keys)).collect();
         let begin = Instant::now();
         for event in &page {
-            state.add(view, event);
+            state.add(view, 0, event);
         }
         state.advance(view, page[page.len() - 1].time);
         add += begin.elapsed();
@@ -170,18 +173,18 @@ fn expression() -> Row {
 }
 
 /// A million events and 100 thousand labels, beside adding the same events without reading any.
-fn training(view: &FeatureView) -> Row {
+fn training(view: &FeatureSet) -> Row {
     let keys = 200_000;
-    let events: Vec<Event> = (0..keys * PER_KEY).map(|number| event(number, keys)).collect();
+    let events: Vec<(u32, Event)> = (0..keys * PER_KEY).map(|number| (0, event(number, keys))).collect();
     let labels: Vec<(String, Timestamp)> =
-        events.iter().step_by(10).map(|event| (event.subjects[0].clone(), event.time)).collect();
+        events.iter().step_by(10).map(|(_, event)| (event.subjects[0].clone(), event.time)).collect();
     let begin = Instant::now();
     std::hint::black_box(point_in_time(view, &events, &labels));
     let ours = begin.elapsed().as_secs_f64();
     let begin = Instant::now();
     let mut state = FeatureState::default();
-    for event in &events {
-        state.add(view, event);
+    for (_, event) in &events {
+        state.add(view, 0, event);
     }
     let floor = begin.elapsed().as_secs_f64();
     Row::at_most("features.training", "s", ours, floor, "adding the events alone", 2.0)

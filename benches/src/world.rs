@@ -39,6 +39,7 @@ pub fn run(multiple: usize, start: &str, epochs: u64, nodes: usize) -> Run {
     let assets = Assets {
         template: std::fs::read_to_string(example().join("card.svg.jinja")).expect("the template is there"),
         model: std::fs::read(example().join("model.cbor")).expect("the model is there"),
+        tables: Default::default(),
     };
     let plan = Arc::new(Plan::new(&manifest, &assets).expect("the example is valid"));
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use enliven_features::{Column, Datum, Expr, FeatureState, FeatureView, Kind};
+use enliven_features::{Column, Datum, Expr, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables};
 use enliven_types::{Privacy, Timestamp};
 
-static VIEW: LazyLock<FeatureView> = LazyLock::new(|| {
-    let config = r#"{"source": "s", "sides": [
+static SET: LazyLock<FeatureSet> = LazyLock::new(|| {
+    let config = r#"{"views": {"main": {"source": "s", "sides": [
         {"entity": "a", "opponent": "b", "fields": {"n": "n", "t": "t"}},
         {"entity": "b", "opponent": "a", "fields": {"n": "n", "t": "t"}}
     ], "define": [
@@ -17,10 +17,17 @@ static VIEW: LazyLock<FeatureView> = LazyLock::new(|| {
         {"name": "median", "aggregate": {"quantile": {"of": "n", "permille": 500}}},
         {"name": "top", "aggregate": {"top": {"of": "t", "categories": ["x", "y"]}}},
         {"name": "rating", "aggregate": {"glicko2": {"won": "n > 1", "drawn": "n == 1", "period": "1d"}}}
-    ]}"#;
+    ]}, "joined": {"source": "s", "sides": [
+        {"entity": {"owned_by": "a"}, "joins": [
+            {"view": "main", "key": "b", "fields": {"sum": "sum_lifetime"}}, {"owner_of": "b", "fields": {"owner": "owner"}}
+        ]}
+    ], "define": [{"name": "last", "aggregate": {"last": "sum"}}, {"name": "owners", "aggregate": {"distinct": "owner"}}]}},
+    "tokens": ["main", "joined"], "ownership": {"source": "s", "token": "b", "owner": "a"}}"#;
     let kinds = [("a", Kind::Text), ("b", Kind::Text), ("n", Kind::Number(0)), ("t", Kind::Text)];
     let columns = kinds.map(|(name, kind)| (name.to_string(), Column { kind, privacy: Privacy::Public }));
-    FeatureView::new(&serde_json::from_str(config).unwrap(), &columns.into()).unwrap()
+    let shape = SourceShape { columns: columns.into(), partitions: 2, lateness_ms: 1000, order: None };
+    let config: FeaturesConfig = serde_json::from_str(config).unwrap();
+    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).unwrap()
 });
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -34,9 +41,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         }
     }
     // The digest of the definition stands in front, so that the fuzzer need not guess it.
-    let snapshot = [&[1], &VIEW.digest().0[..], bytes].concat();
-    if let Some(mut state) = FeatureState::restore(&VIEW, &snapshot) {
-        assert_eq!(state.snapshot(&VIEW), snapshot);
-        state.advance(&VIEW, Timestamp(0));
+    let snapshot = [&[2], &SET.digest().0[..], bytes].concat();
+    if let Some(mut state) = FeatureState::restore(&SET, &snapshot) {
+        assert_eq!(state.snapshot(&SET), snapshot);
+        state.advance(&SET, Timestamp(0));
     }
 });

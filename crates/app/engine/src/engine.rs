@@ -6,11 +6,11 @@ use enliven_content::BlockStore;
 use enliven_models::PairModel;
 use enliven_oracle::{Committee, aggregate};
 use enliven_store::{Batch, Store, Table, event_key};
-use enliven_types::{Cid, Codec, Digest, Report, from_cbor, to_cbor};
+use enliven_types::{Cid, Codec, CutPartition, Digest, Report, from_cbor, to_cbor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cuts::read_events;
+use crate::cuts::read_all;
 use crate::{CutPlanner, EngineError, EpochOutcome, Holds, Plan, Replica, Stage, Timings, restore, snapshots};
 
 const DEFINITION: &[u8] = b"definition";
@@ -29,8 +29,8 @@ pub struct EpochRecord {
     pub cut: Cid,
     /// The watermark, in milliseconds since 1970.
     pub watermark: i64,
-    /// How far the log was read.
-    pub offset: u64,
+    /// How far the logs were read.
+    pub partitions: Vec<CutPartition>,
     /// Changed tokens, mints not counted.
     pub updated: u64,
     /// New tokens.
@@ -117,12 +117,12 @@ impl Engine {
             None => Replica::new(plan.clone())?,
             Some(record) => {
                 let features = snapshots::latest(&plan, &*store)?;
-                let events = read_events(&*store, plan.view.source(), features.offset, record.offset)?;
-                let epoch = record.report.epoch;
-                restore(plan.clone(), &*blocks, &record.directory, epoch, record.cut, features, &events)?
+                let events = read_all(&plan, &*store, &features.offsets, &record.partitions)?;
+                let (epoch, cut) = (record.report.epoch, (record.cut, &record.partitions[..]));
+                restore(plan.clone(), &*blocks, &record.directory, epoch, cut, features, &events)?
             }
         };
-        let mut planner = CutPlanner::starting(first.offset(), first.features().latest());
+        let mut planner = CutPlanner::after(&plan, &first);
         planner.read(&plan, &*store)?;
         let on_chain = publisher.last_epoch()?.epoch;
         if on_chain < first.epoch() || on_chain > first.epoch() + 1 {
@@ -154,17 +154,15 @@ impl Engine {
     /// One epoch: recompute on every node, store, sign, post, mint, checkpoint.
     fn epoch(&mut self, timings: &mut Timings) -> Result<EpochRecord, EngineError> {
         let epoch = self.nodes[0].epoch() + 1;
-        let before = self.nodes[0].offset();
-        let spec = self.planner.spec(&self.plan, epoch, before);
-        let to: u64 = spec.partitions.iter().map(|partition| partition.offset).sum();
-        // Each node reads the log and computes for itself.
-        let (store, source) = (&self.store, self.plan.view.source());
+        let spec = self.planner.spec(&self.plan, epoch, self.nodes[0].offsets());
+        // Each node reads the logs and computes for itself.
+        let (store, plan) = (&self.store, &self.plan);
         let outcomes: Vec<Result<EpochOutcome, EngineError>> = self
             .nodes
             .par_iter_mut()
             .enumerate()
             .map(|(number, node)| {
-                let events = read_events(&**store, source, before, to)?;
+                let events = read_all(plan, &**store, node.offsets(), &spec.partitions)?;
                 let mut outcome = node.step(&spec, &events)?;
                 if number > 0 {
                     // The first node stores the blocks for all; the others have hashed theirs.
@@ -196,7 +194,7 @@ impl Engine {
             directory: outcome.report.directory.to_cid(Codec::DagPb),
             cut: outcome.cut,
             watermark: spec.watermark.0,
-            offset: to,
+            partitions: spec.partitions,
             updated: outcome.changes.len() as u64 - outcome.minted,
             minted: outcome.minted,
             changed: outcome
@@ -218,16 +216,13 @@ impl Engine {
                 let state = &change.receipt.state;
                 batch.put(Table::History, history_key(state.token_id, state.sequence), change.cid.to_bytes());
             }
-            for place in &outcome.late {
-                batch.put(
-                    Table::LateEvents,
-                    event_key(self.plan.view.source(), 0, before + *place as u64),
-                    epoch.to_be_bytes(),
-                );
+            for (place, offset) in &outcome.late {
+                let (source, partition) = &self.plan.partitions[*place];
+                batch.put(Table::LateEvents, event_key(source, *partition, *offset), epoch.to_be_bytes());
             }
             batch.put(Table::Epochs, epoch.to_be_bytes(), to_cbor(&record));
             let node = &self.nodes[0];
-            snapshots::keep(&self.plan, &*self.store, &mut batch, epoch, node.features(), node.offset())?;
+            snapshots::keep(&self.plan, &*self.store, &mut batch, epoch, node.features(), node.offsets())?;
             Ok::<(), EngineError>(self.store.commit(batch)?)
         })?;
         Ok(record)

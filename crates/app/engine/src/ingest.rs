@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use enliven_sources::FileSource;
-use enliven_store::{Batch, EventLog, Store, Table};
+use enliven_store::{Batch, EventLog, Store, Table, event_key};
 use enliven_types::to_jcs;
 use serde::Serialize;
 
@@ -33,29 +33,28 @@ pub fn ingest(
 ) -> Result<Ingested, EngineError> {
     let mut total = Ingested::default();
     for (name, config) in &plan.manifest.sources {
-        let log = EventLog::new(store, name, 0);
-        let (mut page, mut batch) = (Vec::new(), Batch::default());
-        for row in FileSource::open(name, config, base)? {
-            match row? {
-                Ok(event) => page.push(event),
-                Err(bad) => {
-                    total.bad_rows += 1;
-                    if total.shown.len() < SHOWN {
-                        total.shown.push(bad.to_string());
+        for partition in 0..config.partitions() {
+            let log = EventLog::new(store, name, partition);
+            let (mut page, mut batch) = (Vec::new(), Batch::default());
+            for row in FileSource::open(name, config, partition, base)? {
+                match row? {
+                    Ok(event) => page.push(event),
+                    Err(bad) => {
+                        total.bad_rows += 1;
+                        if total.shown.len() < SHOWN {
+                            total.shown.push(bad.to_string());
+                        }
+                        batch.put(Table::BadRows, event_key(name, partition, bad.line), to_jcs(&bad));
                     }
-                    let mut key = name.as_bytes().to_vec();
-                    key.push(0);
-                    key.extend_from_slice(&bad.line.to_be_bytes());
-                    batch.put(Table::BadRows, key, to_jcs(&bad));
+                }
+                if page.len() == PAGE {
+                    append(&log, &mut page, &mut batch, &mut total)?;
+                    progress(&total);
                 }
             }
-            if page.len() == PAGE {
-                append(&log, &mut page, &mut batch, &mut total)?;
-                progress(&total);
-            }
+            append(&log, &mut page, &mut batch, &mut total)?;
+            progress(&total);
         }
-        append(&log, &mut page, &mut batch, &mut total)?;
-        progress(&total);
     }
     Ok(total)
 }

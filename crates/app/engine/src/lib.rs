@@ -13,6 +13,7 @@ mod cuts;
 mod engine;
 mod error;
 mod ingest;
+mod lines;
 mod manifest;
 mod plan;
 mod replica;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use enliven_features::{Aggregate, FeatureConfig, FeaturesConfig};
+use enliven_features::{Aggregate, FeatureConfig, FeatureSet, FeaturesConfig};
 use enliven_metadata::MetadataConfig;
 use enliven_models::ModelConfig;
 use enliven_oracle::OracleConfig;
@@ -70,9 +70,11 @@ pub struct RoyaltyConfig {
 }
 
 impl Manifest {
-    /// The name of the feature with a Glicko-2 rating, if there is one.
-    pub fn rating_feature(&self) -> Option<&str> {
+    /// The name of a token's feature with a Glicko-2 rating, if there is one.
+    pub fn rating_feature(&self, features: &FeatureSet) -> Option<&str> {
         let is_rating = |feature: &&FeatureConfig| matches!(feature.aggregate, Aggregate::Glicko2(_));
-        self.features.define.iter().find(is_rating).map(|feature| feature.name.as_str())
+        let known = |feature: &&FeatureConfig| features.schema().position(&feature.name).is_some();
+        let mut all = self.features.views.values().flat_map(|view| &view.define).filter(is_rating);
+        all.find(known).map(|feature| feature.name.as_str())
     }
 }

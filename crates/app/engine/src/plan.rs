@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 
-use enliven_features::{Column, FeatureView, Kind};
+use enliven_features::{Column, FeatureSet, Kind, SourceShape, Tables};
 use enliven_metadata::Renderer;
 use enliven_models::{Artifact, PairModel};
 use enliven_policy::Policy;
-use enliven_sources::{ColumnType, RowReader};
-use enliven_types::{Block, Codec, Digest, Period, Privacy, Timestamp, to_jcs};
+use enliven_sources::{RowReader, SourceConfig};
+use enliven_types::{Block, Codec, ColumnType, Digest, Period, Privacy, Timestamp, to_jcs};
 use serde::{Deserialize, Serialize};
 
+use crate::lines::pack;
 use crate::{ChainConfig, EngineError, Manifest};
 
 /// The files that a manifest names, read by whoever may read files.
@@ -17,6 +18,8 @@ pub struct Assets {
     pub template: String,
     /// The model artifact's bytes.
     pub model: Vec<u8>,
+    /// The rows of the features' tables.
+    pub tables: Tables,
 }
 
 /// What an auditor needs besides events and model: stored as one canonical JSON block, whose digest
@@ -32,6 +35,9 @@ pub struct Definition {
     pub template: Digest,
     /// The digest of the font that cards are drawn with; it comes with the program.
     pub font: Digest,
+    /// The tables' rows: for each table the digests of raw blocks of canonical JSON, one row a line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, Vec<Digest>>,
 }
 
 /// A manifest that is checked and ready to run.
@@ -39,7 +45,9 @@ pub struct Plan {
     /// The manifest.
     pub manifest: Manifest,
     /// The features.
-    pub view: FeatureView,
+    pub features: FeatureSet,
+    /// The partitions of the logs that features are computed from, in the order of (source, number).
+    pub partitions: Vec<(String, u32)>,
     /// The model.
     pub model: PairModel,
     /// The model as stored.
@@ -61,13 +69,7 @@ pub struct Plan {
 
 impl Plan {
     /// Checks everything that can be checked without the model: what `enliven train` needs.
-    pub fn check_features(manifest: &Manifest) -> Result<FeatureView, EngineError> {
-        let source_name = &manifest.features.source;
-        let Some(source) = manifest.sources.get(source_name) else {
-            let available = manifest.sources.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let reason = format!("unknown source `{source_name}` (available: {available})");
-            return Err(wrong("features.source", reason));
-        };
+    pub fn check_features(manifest: &Manifest, tables: &Tables) -> Result<FeatureSet, EngineError> {
         for (name, config) in &manifest.sources {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
             if name.is_empty() || !name.chars().all(plain) {
@@ -75,15 +77,11 @@ impl Plan {
             }
             RowReader::new(name, config).map_err(|error| wrong(&format!("sources.{name}"), error.to_string()))?;
         }
-        let column = |name: &String, kind: ColumnType| Column {
-            kind: kind_of(kind),
-            privacy: source.privacy.get(name).copied().unwrap_or_default(),
-        };
-        let columns: BTreeMap<String, Column> =
-            source.columns.iter().map(|(name, kind)| (name.clone(), column(name, *kind))).collect();
-        let view = FeatureView::new(&manifest.features, &columns)
+        let shapes = manifest.sources.iter().map(|(name, source)| (name.clone(), shape_of(source))).collect();
+        let set = FeatureSet::new(&manifest.features, &shapes, tables)
             .map_err(|error| wrong(&format!("features.{}", error.place()), strip(error.place(), &error)))?;
-        manifest.model.inputs.check(view.schema()).map_err(|error| wrong("model.inputs", error.to_string()))?;
+        let columns = &shapes[set.token_view().source()].columns;
+        manifest.model.inputs.check(set.schema()).map_err(|error| wrong("model.inputs", error.to_string()))?;
         for name in manifest.model.inputs.context.keys() {
             if !columns.contains_key(name) {
                 let available = columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -100,7 +98,7 @@ impl Plan {
                 return Err(wrong(&format!("model.train.target.{field}"), reason));
             }
         }
-        Policy::new(&manifest.traits, &manifest.policy, view.schema())
+        Policy::new(&manifest.traits, &manifest.policy, set.schema())
             .map_err(|error| wrong(&format!("traits.{}", error.place()), strip(error.place(), &error)))?;
         let names: Vec<&str> = manifest.traits.iter().map(|entry| entry.name.as_str()).collect();
         manifest.metadata.check_traits(&names).map_err(|error| wrong("metadata.display", error.to_string()))?;
@@ -111,12 +109,12 @@ impl Plan {
         if manifest.oracle.nodes == 0 || manifest.oracle.nodes > 64 {
             return Err(wrong("oracle.nodes", "a committee has 1 to 64 nodes".into()));
         }
-        Ok(view)
+        Ok(set)
     }
 
     /// Checks a manifest and its files against each other.
     pub fn new(manifest: &Manifest, assets: &Assets) -> Result<Plan, EngineError> {
-        let view = Plan::check_features(manifest)?;
+        let features = Plan::check_features(manifest, &assets.tables)?;
         check_public(manifest)?;
         let model_block = Block::new(Codec::DagCbor, assets.model.clone());
         let model_digest = Digest::of_cid(&model_block.cid)?;
@@ -127,28 +125,41 @@ impl Plan {
             return Err(wrong("model.digest", reason));
         }
         let artifact = Artifact::from_bytes(&assets.model)?;
-        let model = PairModel::new(&artifact, view.schema())?;
-        let policy = Policy::new(&manifest.traits, &manifest.policy, view.schema())
+        let model = PairModel::new(&artifact, features.schema())?;
+        let policy = Policy::new(&manifest.traits, &manifest.policy, features.schema())
             .map_err(|error| wrong("traits", error.to_string()))?;
         let renderer = Renderer::new(&manifest.metadata, &assets.template)?;
         let signed_part = Manifest { chain: ChainConfig::default(), ..manifest.clone() };
         let template = Block::new(Codec::Raw, assets.template.clone().into_bytes());
+        let (mut tables, mut table_blocks) = (BTreeMap::new(), Vec::new());
+        for name in manifest.features.tables.keys() {
+            let rows = assets.tables.get(name).map_or(&[][..], Vec::as_slice);
+            let blocks = pack(rows.iter().map(to_jcs));
+            let digests = blocks.iter().map(|block| Digest::of_cid(&block.cid)).collect::<Result<_, _>>()?;
+            tables.insert(name.clone(), digests);
+            table_blocks.extend(blocks);
+        }
         let definition = Definition {
             version: 1,
             manifest: signed_part,
             template: renderer.template_digest(),
             font: Renderer::font_digest(),
+            tables,
         };
         let definition = Block::new(Codec::Raw, to_jcs(&definition));
         let start = Timestamp::parse(&manifest.epochs.start)?;
+        let digest = Digest::of_cid(&definition.cid)?;
+        let mut blocks = vec![definition, template, model_block, renderer.contract_json()];
+        blocks.extend(table_blocks);
         Ok(Plan {
-            definition: Digest::of_cid(&definition.cid)?,
+            definition: digest,
             model_digest,
-            schema_digest: view.schema().digest(),
+            schema_digest: features.schema().digest(),
             start: manifest.epochs.period.start(manifest.epochs.period.index(start)),
-            blocks: vec![definition, template, model_block, renderer.contract_json()],
+            blocks,
+            partitions: partitions_of(manifest, &features),
             manifest: manifest.clone(),
-            view,
+            features,
             model,
             artifact,
             policy,
@@ -181,15 +192,37 @@ fn check_public(manifest: &Manifest) -> Result<(), EngineError> {
             return Err(wrong(&format!("sources.{source}.privacy"), reason));
         }
     }
+    for (table, config) in &manifest.features.tables {
+        if let Some((column, _)) = config.privacy.iter().find(|(_, class)| **class > Privacy::Public) {
+            let reason = format!("`{column}` is not public, but the tables of a collection are published");
+            return Err(wrong(&format!("features.tables.{table}.privacy"), reason));
+        }
+    }
     Ok(())
 }
 
-fn kind_of(column: ColumnType) -> Kind {
-    match column {
-        ColumnType::Text => Kind::Text,
-        ColumnType::Boolean => Kind::Bool,
-        ColumnType::Integer | ColumnType::Decimal(_) => Kind::Number(column.scale()),
+/// A source as features see it.
+fn shape_of(source: &SourceConfig) -> SourceShape {
+    let column = |(name, kind): (&String, &ColumnType)| {
+        let privacy = source.privacy.get(name).copied().unwrap_or_default();
+        (name.clone(), Column { kind: Kind::from(*kind), privacy })
+    };
+    SourceShape {
+        columns: source.columns.iter().map(column).collect(),
+        partitions: source.partitions(),
+        // A source with a length of another kind is refused by its reader.
+        lateness_ms: if let Period::Fixed(length) = source.allowed_lateness { length } else { 0 },
+        order: source.order.clone(),
     }
+}
+
+fn partitions_of(manifest: &Manifest, features: &FeatureSet) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    for name in features.sources() {
+        found.extend((0..manifest.sources[name].partitions()).map(|partition| (name.to_string(), partition)));
+    }
+    found.sort_unstable();
+    found
 }
 
 fn wrong(path: &str, reason: String) -> EngineError {

@@ -11,16 +11,14 @@ use enliven_models::Scores;
 use enliven_policy::Inputs;
 use enliven_provenance::{MerkleTree, receipts_root};
 use enliven_types::{
-    Block, Cid, Codec, Cut, Decision, Digest, Event, FeatureVector, HoldReason, Receipt, Report, Score, Timestamp,
-    TokenState, TraitValue, leaf_hash,
+    Block, Cid, Cut, CutPartition, Decision, Digest, Event, FeatureVector, HoldReason, Receipt, Report, Score,
+    Timestamp, TokenState, TraitValue, leaf_hash,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::lines::pack;
 use crate::{CutSpec, EngineError, Plan, Stage, Timings};
-
-/// A segment of events is at most this long, below the size of one block.
-const SEGMENT_BYTES: usize = 1_000_000;
 
 /// One token as the replica knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,13 +73,14 @@ impl Holds {
     }
 }
 
-/// A feature state, and how far the log was read for it.
+/// A feature state, and how far the logs were read.
 #[derive(Clone, Default)]
 pub struct FeaturePoint {
     /// The state.
     pub state: FeatureState,
-    /// The offset of the first event that it has not seen.
-    pub offset: u64,
+    /// For each partition of the plan the offset of the first event that it has not seen; empty at
+    /// the start of all logs.
+    pub offsets: Vec<u64>,
 }
 
 /// What one epoch came to.
@@ -99,8 +98,9 @@ pub struct EpochOutcome {
     pub minted: u64,
     /// The others.
     pub holds: Holds,
-    /// Which of the cut's new events came later than allowed and changed nothing: their places.
-    pub late: Vec<usize>,
+    /// The new events that came later than allowed and changed nothing: the place of their partition
+    /// in the plan, and their offset.
+    pub late: Vec<(usize, u64)>,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -116,7 +116,8 @@ pub struct Replica {
     collection: Directory,
     receipts: Directory,
     epoch: u64,
-    offset: u64,
+    /// How far each partition is read.
+    offsets: Vec<u64>,
     cut: Option<Cid>,
 }
 
@@ -142,6 +143,7 @@ impl Replica {
         let mut collection = Directory::new();
         let contract = plan.renderer.contract_json();
         collection.insert("contract.json", Link::to_leaf(&contract))?;
+        let offsets = vec![0; plan.partitions.len()];
         Ok(Replica {
             plan,
             features: FeatureState::default(),
@@ -151,13 +153,13 @@ impl Replica {
             collection,
             receipts: Directory::new(),
             epoch: 0,
-            offset: 0,
+            offsets,
             cut: None,
         })
     }
 
     /// The state after an epoch, from what that epoch left: its tokens in the order of their ids, its
-    /// directories, its cut, and the events from a point of the log up to it.
+    /// directories, its cut with how far it reads, and the events from a point of the logs up to it.
     pub(crate) fn restored(
         plan: Arc<Plan>,
         features: FeaturePoint,
@@ -165,12 +167,17 @@ impl Replica {
         tokens: Vec<TokenEntry>,
         directories: (Directory, Directory),
         epoch: u64,
-        cut: Cid,
+        (cut, partitions): (Cid, &[CutPartition]),
     ) -> Result<Replica, EngineError> {
         let mut replica = Replica::new(plan)?;
         replica.features = features.state;
-        replica.features.advance(&replica.plan.view, replica.plan.watermark(epoch));
-        replica.add_events(events);
+        if !features.offsets.is_empty() {
+            replica.offsets = features.offsets;
+        }
+        replica.features.advance(&replica.plan.features, replica.plan.watermark(epoch));
+        let spans = replica.spans(partitions, events)?;
+        replica.add_events(&spans, events);
+        replica.offsets = partitions.iter().map(|partition| partition.offset).collect();
         let mut leaves = Vec::with_capacity(tokens.len());
         for entry in &tokens {
             leaves.push(leaf_hash(&entry.state, &entry.receipt)?);
@@ -180,7 +187,6 @@ impl Replica {
         replica.tokens = tokens;
         (replica.collection, replica.receipts) = directories;
         replica.epoch = epoch;
-        replica.offset = features.offset + events.len() as u64;
         replica.cut = Some(cut);
         Ok(replica)
     }
@@ -195,9 +201,9 @@ impl Replica {
         &self.features
     }
 
-    /// How far the log is read.
-    pub fn offset(&self) -> u64 {
-        self.offset
+    /// How far each partition of the plan is read.
+    pub fn offsets(&self) -> &[u64] {
+        &self.offsets
     }
 
     /// The root of the state tree.
@@ -215,18 +221,24 @@ impl Replica {
         self.tree.proof(usize::try_from(token_id.checked_sub(1)?).ok()?)
     }
 
-    /// The next epoch. `events` are those from [`Replica::offset`] to the cut's.
+    /// The next epoch. `events` are those from [`Replica::offsets`] to the cut's, partition by partition.
     pub fn step(&mut self, spec: &CutSpec, events: &[(Event, Vec<u8>)]) -> Result<EpochOutcome, EngineError> {
         let plan = self.plan.clone();
         let previous_root = self.tree.root();
         let mut timings = Timings::default();
         let mut blocks = Vec::new();
-        let cut = timings.time(Stage::Provenance, || self.make_cut(spec, events, &mut blocks))?;
+        if spec.epoch != self.epoch + 1 {
+            let reason = format!("epoch {} after epoch {}", spec.epoch, self.epoch);
+            return Err(EngineError::Record { what: "cut".into(), reason });
+        }
+        let spans = self.spans(&spec.partitions, events)?;
+        let cut = timings.time(Stage::Provenance, || self.make_cut(spec, events, &mut blocks));
         let late = timings.time(Stage::Features, || {
-            let late = self.add_events(events);
-            self.features.advance(&plan.view, spec.watermark);
+            let late = self.add_events(&spans, events);
+            self.features.advance(&plan.features, spec.watermark);
             late
         });
+        self.offsets = spec.partitions.iter().map(|partition| partition.offset).collect();
         let newcomers = self.newcomers(spec.watermark);
         let decided = self.decide(&newcomers, spec.watermark, &mut timings);
 
@@ -264,46 +276,57 @@ impl Replica {
         Ok(EpochOutcome { report, cut: cut_cid, blocks, changes, minted, holds, late, timings })
     }
 
-    /// Adds events of the log in their order; returns the places of those that came too late.
-    fn add_events(&mut self, events: &[(Event, Vec<u8>)]) -> Vec<usize> {
+    /// How many of the events are of each partition of the plan; an error if the events are not those
+    /// between what is read and what the cut reads.
+    fn spans(&self, partitions: &[CutPartition], events: &[(Event, Vec<u8>)]) -> Result<Vec<usize>, EngineError> {
+        let wrong = |reason: String| Err(EngineError::Record { what: "cut".into(), reason });
+        let known = self.plan.partitions.iter().map(|(source, number)| (source, *number));
+        if !known.eq(partitions.iter().map(|one| (&one.source, one.partition))) {
+            return wrong("it has other partitions than the sources of the manifest".into());
+        }
+        let mut spans = Vec::with_capacity(partitions.len());
+        let mut rest = events;
+        for (one, from) in partitions.iter().zip(&self.offsets) {
+            let name = format!("partition {} of `{}`", one.partition, one.source);
+            let Some(count) = one.offset.checked_sub(*from).and_then(|count| usize::try_from(count).ok()) else {
+                return wrong(format!("it reads {name} back from offset {from} to {}", one.offset));
+            };
+            let Some((these, others)) = rest.split_at_checked(count) else {
+                return wrong(format!(
+                    "{name} is read from {from} to {}, but {} events are there",
+                    one.offset,
+                    rest.len()
+                ));
+            };
+            if let Some((event, _)) = these.iter().find(|(event, _)| event.source != one.source) {
+                return wrong(format!("the event {} of `{}` stands in {name}", event.id, event.source));
+            }
+            spans.push(count);
+            rest = others;
+        }
+        if !rest.is_empty() {
+            return wrong(format!("{} events are more than it reads", rest.len()));
+        }
+        Ok(spans)
+    }
+
+    /// Adds events of the logs, so many of each partition; returns which came too late.
+    fn add_events(&mut self, spans: &[usize], events: &[(Event, Vec<u8>)]) -> Vec<(usize, u64)> {
         let mut late = Vec::new();
-        for (place, (event, _)) in events.iter().enumerate() {
-            if self.features.add(&self.plan.view, event) == Added::Late {
-                late.push(place);
+        let mut rest = events.iter();
+        for (place, count) in spans.iter().enumerate() {
+            let partition = self.plan.partitions[place].1;
+            for (index, (event, _)) in rest.by_ref().take(*count).enumerate() {
+                if self.features.add(&self.plan.features, partition, event) == Added::Late {
+                    late.push((place, self.offsets[place] + index as u64));
+                }
             }
         }
         late
     }
 
-    fn make_cut(
-        &mut self,
-        spec: &CutSpec,
-        events: &[(Event, Vec<u8>)],
-        blocks: &mut Vec<Block>,
-    ) -> Result<Block, EngineError> {
-        let read = spec.partitions.iter().map(|partition| partition.offset).sum::<u64>();
-        if spec.epoch != self.epoch + 1 || read != self.offset + events.len() as u64 {
-            let reason = format!(
-                "epoch {} with {} events after epoch {} at offset {}, the cut reads to {read}",
-                spec.epoch,
-                events.len(),
-                self.epoch,
-                self.offset
-            );
-            return Err(EngineError::Record { what: "cut".into(), reason });
-        }
-        let mut segments = Vec::new();
-        let mut segment = Vec::new();
-        for (_, bytes) in events {
-            if !segment.is_empty() && segment.len() + bytes.len() >= SEGMENT_BYTES {
-                segments.push(Block::new(Codec::Raw, std::mem::take(&mut segment)));
-            }
-            segment.extend_from_slice(bytes);
-            segment.push(b'\n');
-        }
-        if !segment.is_empty() {
-            segments.push(Block::new(Codec::Raw, segment));
-        }
+    fn make_cut(&self, spec: &CutSpec, events: &[(Event, Vec<u8>)], blocks: &mut Vec<Block>) -> Block {
+        let segments = pack(events.iter().map(|(_, bytes)| bytes));
         let cut = Cut {
             version: 1,
             epoch: spec.epoch,
@@ -313,16 +336,15 @@ impl Replica {
             segments: segments.iter().map(|block| block.cid).collect(),
         };
         blocks.extend(segments);
-        self.offset = read;
-        Ok(cut.to_block())
+        cut.to_block()
     }
 
     /// Entities that have no token yet, in the order of (first event, name).
     fn newcomers(&self, watermark: Timestamp) -> Vec<String> {
-        let unknown = self.features.entities_before(watermark).filter(|(_, name)| !self.ids.contains_key(*name));
-        let mut found: Vec<(Timestamp, &str)> = unknown.collect();
+        let mut found = self.features.entities_before(&self.plan.features, watermark);
+        found.retain(|(_, name)| !self.ids.contains_key(name));
         found.sort_unstable();
-        found.into_iter().map(|(_, name)| name.to_string()).collect()
+        found.into_iter().map(|(_, name)| name).collect()
     }
 
     fn decide(&self, newcomers: &[String], watermark: Timestamp, timings: &mut Timings) -> Vec<Decided> {
@@ -335,7 +357,7 @@ impl Replica {
             .enumerate()
             .map(|(place, (name, last))| {
                 let start = Instant::now();
-                let features = self.features.vector_at(&plan.view, name, watermark);
+                let features = self.features.vector_at(&plan.features, name, watermark);
                 let read = Instant::now();
                 let scores = plan.model.score(&features);
                 let scored = Instant::now();

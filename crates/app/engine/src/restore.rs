@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use enliven_content::{BlockStore, Directory, list_directory, resolve};
+use enliven_features::Tables;
 use enliven_metadata::Renderer;
 use enliven_provenance::check_link;
-use enliven_types::{Cid, Codec, Cut, Digest, Event, Receipt, from_cbor};
+use enliven_types::{Cid, Codec, Cut, CutPartition, Digest, Event, Receipt, from_cbor, from_json_strict};
 
+use crate::lines::unpack;
 use crate::replica::push_history;
-use crate::{EngineError, Events, FeaturePoint, Plan, Replica, TokenEntry};
+use crate::{Definition, EngineError, Events, FeaturePoint, Plan, Replica, TokenEntry};
 
 /// A directory with more entries is refused.
 const MAX_TOKENS: usize = 10_000_000;
@@ -95,16 +97,34 @@ impl<'a> Published<'a> {
         Ok(from_cbor("cut", &self.block("cut", &digest.to_cid(Codec::DagCbor))?)?)
     }
 
+    /// The lines of a block.
+    fn lines(&self, what: &str, cid: &Cid) -> Result<Vec<Vec<u8>>, EngineError> {
+        let bytes = self.block(what, cid)?;
+        let lines = unpack(&bytes).map(|lines| lines.into_iter().map(<[u8]>::to_vec).collect());
+        lines.ok_or_else(|| EngineError::Record { what: what.to_string(), reason: format!("{cid} ends inside a line") })
+    }
+
+    /// The rows of a definition's tables.
+    pub fn tables(&self, definition: &Definition) -> Result<Tables, EngineError> {
+        let mut tables = Tables::new();
+        for (name, digests) in &definition.tables {
+            let mut rows = Vec::new();
+            for digest in digests {
+                for line in self.lines("table", &digest.to_cid(Codec::Raw))? {
+                    rows.push(from_json_strict("row of a table", &line)?);
+                }
+            }
+            tables.insert(name.clone(), rows);
+        }
+        Ok(tables)
+    }
+
     /// The events of a cut's segments, with their canonical bytes.
     pub fn events(&self, cut: &Cut) -> Result<Events, EngineError> {
         let mut events = Vec::new();
         for segment in &cut.segments {
-            let bytes = self.block("segment of events", segment)?;
-            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                let Some(line) = line.strip_suffix(b"\n") else {
-                    let reason = format!("{segment} ends inside an event");
-                    return Err(EngineError::Record { what: "segment of events".into(), reason });
-                };
+            for line in self.lines("segment of events", segment)? {
+                let line = line.as_slice();
                 let event = Event::from_bytes(line).map_err(|error| EngineError::Record {
                     what: "event".into(),
                     reason: format!("number {} of the cut of epoch {}: {error}", events.len(), cut.epoch),
@@ -116,14 +136,14 @@ impl<'a> Published<'a> {
     }
 }
 
-/// The replica as the epoch of `directory` and `cut` left it. `events` are those from the point of
-/// `features` up to the cut.
+/// The replica as the epoch of `directory` and `cut` left it, which read so far as `partitions` says.
+/// `events` are those from the point of `features` up to there, partition by partition.
 pub fn restore(
     plan: Arc<Plan>,
     blocks: &dyn BlockStore,
     directory: &Cid,
     epoch: u64,
-    cut: Cid,
+    (cut, partitions): (Cid, &[CutPartition]),
     features: FeaturePoint,
     events: &[(Event, Vec<u8>)],
 ) -> Result<Replica, EngineError> {
@@ -138,7 +158,7 @@ pub fn restore(
     }
     let collection = Directory::load(blocks, directory, MAX_TOKENS)?;
     let receipts = Directory::load(blocks, &resolve(blocks, directory, "receipts")?, MAX_TOKENS)?;
-    Replica::restored(plan, features, events, tokens, (collection, receipts), epoch, cut)
+    Replica::restored(plan, features, events, tokens, (collection, receipts), epoch, (cut, partitions))
 }
 
 /// A token from its latest receipt, with as much of its past as a card shows.

@@ -1,6 +1,6 @@
 //! Point-in-time training rows, from the same features that tokens live by.
 
-use enliven_features::{FeatureView, point_in_time};
+use enliven_features::{FeatureSet, point_in_time};
 use enliven_models::{Input, PairRow};
 use enliven_types::{Event, FeatureVector, Timestamp};
 
@@ -8,9 +8,10 @@ use crate::Manifest;
 
 /// One row per event with two sides: the features of both just before it, and its margin. On
 /// neutral context nothing distinguishes the sides but their order in the file.
-pub fn training_rows(manifest: &Manifest, view: &FeatureView, events: &[Event]) -> Vec<PairRow> {
+pub fn training_rows(manifest: &Manifest, set: &FeatureSet, events: &[(u32, Event)]) -> Vec<PairRow> {
+    let view = set.token_view();
     let (mut labels, mut rows) = (Vec::new(), Vec::with_capacity(events.len()));
-    for event in events.iter().filter(|event| event.source == view.source()) {
+    for (_, event) in events.iter().filter(|(_, event)| event.source == view.source()) {
         let names: Vec<String> = view.entities(event).collect();
         let number = |column: &String| event.data.get(column).and_then(|value| value.number());
         let target = &manifest.model.train.target;
@@ -29,7 +30,7 @@ pub fn training_rows(manifest: &Manifest, view: &FeatureView, events: &[Event]) 
             margin: plus - minus,
         });
     }
-    let mut vectors = point_in_time(view, events, &labels).into_iter();
+    let mut vectors = point_in_time(set, events, &labels).into_iter();
     for row in &mut rows {
         row.own = vectors.next().unwrap_or_default();
         row.opponent = vectors.next().unwrap_or_default();
@@ -42,13 +43,14 @@ pub fn training_rows(manifest: &Manifest, view: &FeatureView, events: &[Event]) 
 /// those with enough events in their life and one within two years.
 pub fn reference_field(
     manifest: &Manifest,
-    view: &FeatureView,
-    events: &[Event],
+    set: &FeatureSet,
+    events: &[(u32, Event)],
     time: Timestamp,
 ) -> Vec<(String, FeatureVector)> {
+    let view = set.token_view();
     const TWO_YEARS_MS: i64 = 730 * 86_400_000;
     let mut counts = std::collections::BTreeMap::<String, (i64, bool)>::new();
-    for event in events.iter().filter(|event| event.source == view.source() && event.time < time) {
+    for (_, event) in events.iter().filter(|(_, event)| event.source == view.source() && event.time < time) {
         for name in view.entities(event) {
             let count = counts.entry(name).or_default();
             count.0 += 1;
@@ -61,11 +63,11 @@ pub fn reference_field(
         .filter(|(_, (count, active))| *count >= least && *active)
         .map(|(name, _)| (name, time))
         .collect();
-    let vectors = point_in_time(view, events, &labels);
+    let vectors = point_in_time(set, events, &labels);
     let mut field: Vec<(String, FeatureVector)> =
         labels.into_iter().zip(vectors).map(|((name, _), vector)| (name, vector)).collect();
     // By the rating where there is one, else by the first feature.
-    let place = manifest.rating_feature().and_then(|name| view.schema().position(name)).unwrap_or(0);
+    let place = manifest.rating_feature(set).and_then(|name| set.schema().position(name)).unwrap_or(0);
     field.sort_by(|left, right| (left.1.0[place], &left.0).cmp(&(right.1.0[place], &right.0)));
     field
 }

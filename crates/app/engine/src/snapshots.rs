@@ -16,11 +16,18 @@ const LAST: [u8; 9] = [0xff; 9];
 /// The latest snapshot, or the state before the first event.
 pub(crate) fn latest(plan: &Plan, store: &dyn Store) -> Result<FeaturePoint, EngineError> {
     let Some((_, bytes)) = store.last(Table::Snapshots, &[], &LAST)? else { return Ok(FeaturePoint::default()) };
-    let point = bytes.split_first_chunk::<8>().and_then(|(offset, state)| {
-        let state = FeatureState::restore(&plan.view, state)?;
-        Some(FeaturePoint { state, offset: u64::from_be_bytes(*offset) })
-    });
-    Ok(point.unwrap_or_default())
+    Ok(parse(plan, &bytes).unwrap_or_default())
+}
+
+/// For each partition of the plan how far it was read, then the state.
+fn parse(plan: &Plan, mut bytes: &[u8]) -> Option<FeaturePoint> {
+    let mut offsets = Vec::with_capacity(plan.partitions.len());
+    for _ in &plan.partitions {
+        let (offset, rest) = bytes.split_first_chunk::<8>()?;
+        offsets.push(u64::from_be_bytes(*offset));
+        bytes = rest;
+    }
+    Some(FeaturePoint { state: FeatureState::restore(&plan.features, bytes)?, offsets })
 }
 
 /// Adds a snapshot to the batch of an epoch if one is due, and drops the one before.
@@ -30,7 +37,7 @@ pub(crate) fn keep(
     batch: &mut Batch,
     epoch: u64,
     state: &FeatureState,
-    offset: u64,
+    offsets: &[u64],
 ) -> Result<(), EngineError> {
     if !epoch.is_multiple_of(EVERY) {
         return Ok(());
@@ -38,8 +45,8 @@ pub(crate) fn keep(
     if let Some((key, _)) = store.last(Table::Snapshots, &[], &LAST)? {
         batch.delete(Table::Snapshots, key);
     }
-    let mut bytes = offset.to_be_bytes().to_vec();
-    bytes.extend_from_slice(&state.snapshot(&plan.view));
+    let mut bytes: Vec<u8> = offsets.iter().flat_map(|offset| offset.to_be_bytes()).collect();
+    bytes.extend_from_slice(&state.snapshot(&plan.features));
     batch.put(Table::Snapshots, epoch.to_be_bytes(), bytes);
     Ok(())
 }

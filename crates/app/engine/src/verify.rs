@@ -9,7 +9,7 @@ use enliven_content::{BlockStore, ContentError};
 use enliven_metadata::Renderer;
 use enliven_oracle::check_signatures;
 use enliven_provenance::{check_link, receipts_root};
-use enliven_types::{Block, Cid, Codec, Cut, Digest, Event, Receipt, Report, from_json_strict};
+use enliven_types::{Block, Cid, Codec, Cut, CutPartition, Digest, Receipt, Report, from_json_strict};
 use serde::Serialize;
 
 use crate::{Assets, CutSpec, Definition, EpochOutcome, Events, FeaturePoint, Plan, Published, Replica, restore};
@@ -293,11 +293,12 @@ impl<'a> Verifier<'a> {
         }
         let template = blocks.block("template", &definition.template.to_cid(Codec::Raw)).at(Step::Manifest)?;
         let template = String::from_utf8(template).at(Step::Manifest)?;
-        Plan::check_features(&definition.manifest).at(Step::Manifest)?;
+        let tables = blocks.tables(&definition).at(Step::Manifest)?;
+        Plan::check_features(&definition.manifest, &tables).at(Step::Manifest)?;
         self.passed(Step::Manifest);
-        self.detail(Step::Manifest, "manifest with its template and font");
+        self.detail(Step::Manifest, "manifest with its template, font and tables");
         let model = blocks.block("model", &first.model.to_cid(Codec::DagCbor)).at(Step::Model)?;
-        let plan = Plan::new(&definition.manifest, &Assets { template, model }).at(Step::Model)?;
+        let plan = Plan::new(&definition.manifest, &Assets { template, model, tables }).at(Step::Model)?;
         if plan.definition != first.manifest {
             let detail = format!("recomputed as {}, signed as {}", plan.definition, first.manifest);
             return Err(Difference(Step::Manifest, detail));
@@ -317,13 +318,12 @@ impl<'a> Verifier<'a> {
         let source = self.blocks.clone();
         let published = Published::new(&*source);
         let mut cuts = Cuts::default();
-        let mut history = Events::new();
+        let mut history = Vec::new();
         for report in &reports[..from as usize - 1] {
-            history.extend(cuts.next(&published, report)?.1);
+            history.push(cuts.next(&published, report)?);
             self.passed(Step::Events);
         }
-        let (mut replica, mut before) = self.start(&plan, reports, from, &cuts, &history)?;
-        drop(history);
+        let (mut replica, mut before) = self.start(&plan, reports, from, &cuts, history)?;
         let last = reports.len() as u64;
         for report in &reports[from as usize - 1..] {
             let (cut, events) = cuts.next(&published, report)?;
@@ -360,7 +360,7 @@ impl<'a> Verifier<'a> {
         reports: &[Report],
         from: u64,
         cuts: &Cuts,
-        history: &[(Event, Vec<u8>)],
+        history: Vec<(Cut, Events)>,
     ) -> Outcome<(Replica, Theirs)> {
         let source = self.blocks.clone();
         let published = Published::new(&*source);
@@ -379,8 +379,17 @@ impl<'a> Verifier<'a> {
                 theirs.changed.insert(*id, latest);
             }
         }
-        let replica = restore(plan.clone(), &*source, &directory, from - 1, cut, FeaturePoint::default(), history)
-            .at(Step::Receipts)?;
+        let history = by_partition(plan, history);
+        let replica = restore(
+            plan.clone(),
+            &*source,
+            &directory,
+            from - 1,
+            (cut, &cuts.partitions),
+            FeaturePoint::default(),
+            &history,
+        )
+        .at(Step::Receipts)?;
         if replica.root() != report.state_root {
             let detail = format!(
                 "the receipts of epoch {} make the root {}, the chain has {}",
@@ -568,7 +577,7 @@ impl<'a> Verifier<'a> {
 #[derive(Default)]
 struct Cuts {
     last: Option<Cid>,
-    offset: u64,
+    partitions: Vec<CutPartition>,
     seen: BTreeSet<Digest>,
 }
 
@@ -580,10 +589,12 @@ impl Cuts {
             return Err(wrong("the cut does not follow the one before it".into()));
         }
         let events = published.events(&cut).map_err(|error| wrong(error.to_string()))?;
-        let offset: u64 = cut.partitions.iter().map(|partition| partition.offset).sum();
-        if offset != self.offset + events.len() as u64 {
-            let detail = format!("{} events between the offsets {} and {offset}", events.len(), self.offset);
-            return Err(wrong(detail));
+        let offsets = |partitions: &[CutPartition]| {
+            partitions.iter().fold(0u64, |sum, partition| sum.saturating_add(partition.offset))
+        };
+        let (from, to) = (offsets(&self.partitions), offsets(&cut.partitions));
+        if to != from.saturating_add(events.len() as u64) {
+            return Err(wrong(format!("{} events between the offsets {from} and {to}", events.len())));
         }
         for (event, _) in &events {
             let key = Digest::sha256(format!("{}\n{}", event.source, event.id).as_bytes());
@@ -592,9 +603,24 @@ impl Cuts {
             }
         }
         self.last = Some(report.cut.to_cid(Codec::DagCbor));
-        self.offset = offset;
+        self.partitions = cut.partitions.clone();
         Ok((cut, events))
     }
+}
+
+/// The events of several cuts, partition by partition. What does not fit the partitions is found when
+/// the events are counted against the cut.
+fn by_partition(plan: &Plan, cuts: Vec<(Cut, Events)>) -> Events {
+    let mut logs: Vec<Events> = plan.partitions.iter().map(|_| Events::new()).collect();
+    let mut read = vec![0; logs.len()];
+    for (cut, events) in cuts {
+        let mut rest = events.into_iter();
+        for ((one, log), read) in cut.partitions.iter().zip(&mut logs).zip(&mut read) {
+            log.extend(rest.by_ref().take(one.offset.saturating_sub(*read) as usize));
+            *read = one.offset;
+        }
+    }
+    logs.into_iter().flatten().collect()
 }
 
 /// The CIDs behind `ipfs://` texts of a JSON document, wherever they stand in it.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use enliven_content::BlockStore;
-use enliven_store::{Store, Table};
+use enliven_store::{Store, Table, split_event_key};
 use enliven_types::{Cid, Event, Receipt, TokenState};
 use serde::Serialize;
 
@@ -71,9 +71,9 @@ impl View {
     pub fn late_events(&self) -> Result<Vec<(u64, Event)>, EngineError> {
         let mut found = Vec::new();
         for (key, epoch) in self.store.range(Table::LateEvents, &[], &[0xff; 1], usize::MAX)? {
-            let offset = key.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            let Some((source, partition, offset)) = split_event_key(&key) else { continue };
             let epoch = epoch.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-            let events = read_events(&*self.store, self.plan.view.source(), offset, offset.saturating_add(1))?;
+            let events = read_events(&*self.store, &source, partition, offset, offset.saturating_add(1))?;
             found.extend(events.into_iter().map(|(event, _)| (epoch, event)));
         }
         Ok(found)

@@ -103,7 +103,7 @@ fn parts(plan: &Plan, receipt: &Receipt) -> BTreeMap<String, i64> {
 }
 
 fn contributions(plan: &Plan, receipt: &Receipt, before: Option<&Receipt>) -> Vec<Contribution> {
-    let schema = plan.view.schema();
+    let schema = plan.features.schema();
     let value = |receipt: &Receipt, name: &str| {
         let place = schema.position(name)?;
         let units = *receipt.features.0.get(place)?;
@@ -128,7 +128,7 @@ fn contributions(plan: &Plan, receipt: &Receipt, before: Option<&Receipt>) -> Ve
 fn drivers(receipt: &Receipt, before: Option<&Receipt>, plan: &Plan) -> Vec<String> {
     let Some(before) = before else { return Vec::new() };
     let earlier = parts(plan, before);
-    let schema = plan.view.schema();
+    let schema = plan.features.schema();
     let mut moves: Vec<(i64, String)> = parts(plan, receipt)
         .into_iter()
         .map(|(name, now)| (now - earlier.get(&name).copied().unwrap_or(0), name))

@@ -189,8 +189,9 @@ fn a_dishonest_committee_is_found() {
             "wins are counted otherwise",
             |plan| {
                 let mut manifest = common::manifest();
-                manifest.features.define[1].filter = Some("goals_for >= goals_against".into());
-                plan.view = Plan::check_features(&manifest).unwrap();
+                manifest.features.views.get_mut("team").unwrap().define[1].filter =
+                    Some("goals_for >= goals_against".into());
+                plan.features = Plan::check_features(&manifest, &Default::default()).unwrap();
             },
             Step::Features,
         ),
@@ -202,7 +203,7 @@ fn a_dishonest_committee_is_found() {
                 for (input, value) in tree.input.iter().zip(&mut tree.value) {
                     *value += i64::from(*input < 0);
                 }
-                plan.model = PairModel::new(&artifact, plan.view.schema()).unwrap();
+                plan.model = PairModel::new(&artifact, plan.features.schema()).unwrap();
             },
             Step::Scores,
         ),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use enliven_engine::{Assets, EngineError, Manifest, Plan};
-use enliven_features::FeatureView;
-use enliven_sources::FileSource;
-use enliven_types::Event;
+use enliven_features::{FeatureSet, Tables};
+use enliven_sources::{FileSource, read_table};
+use enliven_types::{ColumnType, Event};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -50,20 +50,28 @@ impl Loaded {
         }
     }
 
-    /// The checked features.
-    pub fn features(&self) -> Result<FeatureView, CliError> {
-        Plan::check_features(&self.manifest).map_err(|error| self.place(error))
+    /// The checked features, with the rows of their tables.
+    pub fn features(&self) -> Result<FeatureSet, CliError> {
+        Plan::check_features(&self.manifest, &self.tables()?).map_err(|error| self.place(error))
     }
 
-    /// Checks everything that needs no model.
-    pub fn check(&self) -> Result<Manifest, CliError> {
-        self.features()?;
-        Ok(self.manifest.clone())
+    /// The rows of the features' tables.
+    fn tables(&self) -> Result<Tables, CliError> {
+        let mut tables = Tables::new();
+        for (name, table) in &self.manifest.features.tables {
+            let mut columns = table.columns.clone();
+            for column in table.key.columns() {
+                columns.entry(column.clone()).or_insert(ColumnType::Text);
+            }
+            let bytes = read_bytes(&self.base().join(&table.path))?;
+            tables.insert(name.clone(), read_table(name, &table.path, &columns, bytes)?);
+        }
+        Ok(tables)
     }
 
     /// The checked plan, with the manifest's model and template.
     pub fn plan(&self) -> Result<Arc<Plan>, CliError> {
-        self.check()?;
+        self.features()?;
         let path = self.base().join(&self.manifest.model.artifact);
         let model = read_bytes(&path).map_err(|error| error.hint("run `enliven train` first: it writes the model"))?;
         self.plan_with(model)
@@ -71,9 +79,10 @@ impl Loaded {
 
     /// The checked plan with this model.
     pub fn plan_with(&self, model: Vec<u8>) -> Result<Arc<Plan>, CliError> {
-        self.check()?;
+        self.features()?;
         let template = read_text(&self.base().join(&self.manifest.metadata.template))?;
-        let plan = Plan::new(&self.manifest, &Assets { template, model }).map_err(|error| self.place(error))?;
+        let plan = Plan::new(&self.manifest, &Assets { template, model, tables: self.tables()? })
+            .map_err(|error| self.place(error))?;
         Ok(Arc::new(plan))
     }
 
@@ -89,17 +98,21 @@ impl Loaded {
     }
 }
 
-/// The events of the features' source, as the log would hold them.
-pub fn read_events(loaded: &Loaded) -> Result<Vec<Event>, CliError> {
-    let name = &loaded.manifest.features.source;
+/// The events of the features' sources with their partitions, as the logs would hold them.
+pub fn read_events(loaded: &Loaded, features: &FeatureSet) -> Result<Vec<(u32, Event)>, CliError> {
     let mut events = Vec::new();
-    let mut seen = BTreeSet::new();
-    for row in FileSource::open(name, &loaded.manifest.sources[name], loaded.base())? {
-        // Bad rows are counted by `run`; here they are only left out.
-        if let Ok(event) = row?
-            && seen.insert(event.id.clone())
-        {
-            events.push(event);
+    for name in features.sources() {
+        let source = &loaded.manifest.sources[name];
+        let mut seen = BTreeSet::new();
+        for partition in 0..source.partitions() {
+            for row in FileSource::open(name, source, partition, loaded.base())? {
+                // Bad rows are counted by `run`; here they are only left out.
+                if let Ok(event) = row?
+                    && seen.insert(event.id.clone())
+                {
+                    events.push((partition, event));
+                }
+            }
         }
     }
     Ok(events)

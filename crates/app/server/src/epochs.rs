@@ -84,7 +84,8 @@ fn shown(record: &EpochRecord) -> Value {
     json!({
         "epoch": report.epoch,
         "at": Timestamp(record.watermark).to_string(),
-        "events_read": record.offset,
+        "events_read": record.partitions.iter().map(|one| one.offset).sum::<u64>(),
+        "partitions": record.partitions,
         "minted": record.minted,
         "updated": record.updated,
         "holds": record.holds,

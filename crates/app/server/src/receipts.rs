@@ -38,7 +38,7 @@ pub(crate) async fn one(
 }
 
 fn shown(plan: &Plan, cid: &Cid, receipt: &Receipt) -> Value {
-    let schema = plan.view.schema();
+    let schema = plan.features.schema();
     let decimal = |units: i64, scale: u8| Fixed { units, scale }.to_string();
     let scale = receipt.score.scale;
     // A receipt of another collection may have other counts; what has no name is left out.

@@ -14,7 +14,7 @@ mod memory;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
-pub use log::{Appended, EventLog, event_key};
+pub use log::{Appended, EventLog, event_key, split_event_key};
 pub use memory::MemoryStore;
 
 /// The tables of a store. One word of the product each.
@@ -24,7 +24,7 @@ pub enum Table {
     Events,
     /// (source, id) -> (partition, offset).
     EventIds,
-    /// (source, line) -> why a row was refused.
+    /// (source, partition, line) -> why a row was refused.
     BadRows,
     /// (source, partition, offset) -> the epoch to which an event came too late.
     LateEvents,

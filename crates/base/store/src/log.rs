@@ -104,6 +104,14 @@ pub fn event_key(source: &str, partition: u32, offset: u64) -> Vec<u8> {
     key
 }
 
+/// Undoes [`event_key`]: source, partition, offset.
+pub fn split_event_key(key: &[u8]) -> Option<(String, u32, u64)> {
+    let (rest, offset) = key.split_last_chunk::<8>()?;
+    let (rest, partition) = rest.split_last_chunk::<4>()?;
+    let source = String::from_utf8(rest.strip_suffix(&[0])?.to_vec()).ok()?;
+    Some((source, u32::from_be_bytes(*partition), u64::from_be_bytes(*offset)))
+}
+
 fn offset_of(key: &[u8]) -> u64 {
     key.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

@@ -9,6 +9,7 @@
 //! * a [`TokenState`] is one leaf of the state tree, a [`Report`] is what the committee signs.
 
 mod canonical;
+mod column;
 mod cut;
 mod decision;
 mod digest;
@@ -22,6 +23,7 @@ mod state;
 mod time;
 
 pub use canonical::{from_cbor, from_json_strict, to_cbor, to_jcs};
+pub use column::ColumnType;
 pub use cut::{Cut, CutPartition};
 pub use decision::{ChangeReason, Decision, HoldReason};
 pub use digest::{Block, Cid, Codec, Digest, cid_of, keccak};

@@ -2,23 +2,64 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use enliven_types::{Period, TypeError};
+use enliven_types::{ColumnType, Period, Privacy, TypeError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The features of one kind of entity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What is known of entities, and what it is computed from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesConfig {
+    /// The feature views, by name.
+    pub views: BTreeMap<String, ViewConfig>,
+    /// The views whose features make up a token's vector, in this order; the entities of the first
+    /// are the tokens. May be left out where there is one view.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// Who holds which token, from the transfers of a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<OwnershipConfig>,
+    /// Facts that do not change, by name, for joins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, TableConfig>,
+}
+
+/// Transfers of tokens: each event gives one token to one owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnershipConfig {
+    /// The source of the transfers.
+    pub source: String,
+    /// The column with the token, as views name it.
+    pub token: String,
+    /// The column with its new owner.
+    pub owner: String,
+}
+
+/// Facts by key that do not change: a file of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// The file, relative to the manifest: `.csv`, `.jsonl` or `.parquet`.
+    pub path: String,
+    /// The columns that name a row together; no two rows have the same.
+    pub key: Key,
+    /// The columns that joins read, with their types.
+    pub columns: BTreeMap<String, ColumnType>,
+    /// Columns that not everybody may see; the others are public.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub privacy: BTreeMap<String, Privacy>,
+}
+
+/// One feature view: the features of one kind of entity from the events of one source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewConfig {
     /// The source whose events are used.
     pub source: String,
     /// Only events for which this expression over the source's columns (and `time`) is true.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// An event may be so much older than the latest one before it in the log; a later one is
-    /// counted, kept aside and shown, and changes nothing.
-    #[serde(default = "week")]
-    pub allowed_lateness: Period,
     /// Each event is seen once from each side.
     pub sides: Vec<Side>,
     /// Fields computed from a side's fields: name = expression.
@@ -28,22 +69,62 @@ pub struct FeaturesConfig {
     pub define: Vec<FeatureConfig>,
 }
 
-fn week() -> Period {
-    Period::Fixed(7 * 86_400_000)
-}
-
 /// How an event looks to one of its entities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Side {
-    /// The column with the entity's name, or several that make it together, joined with `/`.
-    pub entity: Key,
+    /// The column with the entity's name, or several that make it together, joined with `/`; or
+    /// `{ owned_by = "column" }`: every token that the owner in this column holds at the event's time.
+    pub entity: EntityKey,
     /// The same of the entity on the other side, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opponent: Option<Key>,
     /// The fields that features use: field = "column".
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
+    /// Further fields, as they stood just before the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<JoinConfig>,
+}
+
+/// Fields from elsewhere, as they stood just before the event: of a view's entity, of a table's row,
+/// or who holds a token. One of `view`, `table` and `owner_of` is needed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinConfig {
+    /// Another view: the features of the entity named by `key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
+    /// A table: the row named by `key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The column with a token: its one field is `owner`, who holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_of: Option<Key>,
+    /// The column that names the entity or the row; several are joined with `/`. A text field of an
+    /// earlier join of the side serves as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// The fields: field = "feature" of a view, "column" of a table, or "owner".
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Which entities an event concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EntityKey {
+    /// The one that columns name.
+    Named(Key),
+    /// Every token that somebody holds.
+    Owned(OwnedBy),
+}
+
+/// Every token that the owner in a column holds at the event's time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnedBy {
+    /// The column with the owner.
+    pub owned_by: Key,
 }
 
 /// The column or columns that name an entity.

@@ -44,6 +44,16 @@ pub enum FeatureError {
 }
 
 impl FeatureError {
+    /// The same, with its place inside of `outer`.
+    pub(crate) fn within(mut self, outer: &str) -> FeatureError {
+        let (FeatureError::Expression { place, .. }
+        | FeatureError::Unknown { place, .. }
+        | FeatureError::Twice { place, .. }
+        | FeatureError::Setting { place, .. }) = &mut self;
+        *place = format!("{outer}.{place}");
+        self
+    }
+
     /// The path in the manifest of what is wrong, such as `define.2.where`.
     pub fn place(&self) -> &str {
         match self {

@@ -89,7 +89,7 @@ impl League {
         while let Some(entry) = self.games.first_entry().filter(|entry| *entry.key() < end) {
             for game in entry.remove() {
                 for entity in [game.player, game.opponent] {
-                    let ratings = &mut self.ratings[entity as usize];
+                    let Some(ratings) = self.ratings.get_mut(entity as usize) else { continue };
                     let sealed = ratings.partition_point(|(rated, _)| *rated < end);
                     ratings.drain(..sealed.saturating_sub(1));
                 }

@@ -29,6 +29,14 @@ pub(crate) struct Sighting<'a> {
     pub(crate) meeting: Option<(Cow<'a, str>, SmallVec<[u8; 2]>)>,
 }
 
+impl Sighting<'_> {
+    pub(crate) fn into_owned(self) -> Sighting<'static> {
+        let own = |name: Cow<'_, str>| Cow::Owned(name.into_owned());
+        let meeting = self.meeting.map(|(name, halves)| (own(name), halves));
+        Sighting { entity: own(self.entity), bits: self.bits, values: self.values, meeting }
+    }
+}
+
 impl ValueRule {
     pub(crate) fn of(&self, row: &[Datum<'_>]) -> i64 {
         match self {
@@ -61,16 +69,25 @@ pub(crate) fn datum(value: &Value) -> Datum<'_> {
 
 /// The name of an entity; none if a column is missing.
 pub(crate) fn key_of<'a>(key: &Key, event: &'a Event) -> Option<Cow<'a, str>> {
-    let part = |column: &String| match event.data.get(column)? {
-        Value::Text(text) => Some(Cow::Borrowed(text.as_str())),
-        Value::Int(number) => Some(Cow::Owned(number.to_string())),
-        Value::Bool(truth) => Some(Cow::Owned(truth.to_string())),
-    };
-    match key {
-        Key::One(column) => part(column),
-        Key::Several(columns) => {
-            let parts: Option<Vec<Cow<'a, str>>> = columns.iter().map(part).collect();
-            Some(Cow::Owned(parts?.join("/")))
-        }
+    joined_key(key.columns().iter().map(|column| event.data.get(column).map(name_of)))
+}
+
+/// One name from its parts.
+pub(crate) fn joined_key<'a>(mut parts: impl Iterator<Item = Option<Cow<'a, str>>>) -> Option<Cow<'a, str>> {
+    let mut key = parts.next()??;
+    for part in parts {
+        let text = key.to_mut();
+        text.push('/');
+        text.push_str(&part?);
+    }
+    Some(key)
+}
+
+/// A datum as a name or as a part of one.
+pub(crate) fn name_of(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text.as_str()),
+        Value::Int(number) => Cow::Owned(number.to_string()),
+        Value::Bool(truth) => Cow::Owned(truth.to_string()),
     }
 }

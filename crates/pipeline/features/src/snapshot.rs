@@ -3,7 +3,7 @@
 //! The form is private to a version of the program: a snapshot that does not fit is refused, and the
 //! state is recomputed from the log. All numbers are little-endian.
 
-use indexmap::IndexMap;
+use enliven_types::Event;
 
 use crate::accumulate::{Acc, Wide};
 use crate::distinct::Distinct;
@@ -12,67 +12,90 @@ use crate::quantile::Quantiles;
 use crate::rating::Rating;
 use crate::rows::Rows;
 use crate::slot::Folded;
-use crate::state::Entity;
-use crate::{FeatureState, FeatureView};
+use crate::state::{MemberState, Open};
+use crate::view_state::{Entities, Entity, ViewState};
+use crate::{FeatureSet, FeatureState, FeatureView};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl FeatureState {
     /// The state as bytes, for [`FeatureState::restore`].
-    pub fn snapshot(&self, view: &FeatureView) -> Vec<u8> {
+    pub fn snapshot(&self, set: &FeatureSet) -> Vec<u8> {
         let mut out = vec![VERSION];
-        out.extend_from_slice(&view.digest().0);
-        put_option(&mut out, self.latest);
+        out.extend_from_slice(&set.digest().0);
         put(&mut out, self.watermark);
         put(&mut out, self.late as i64);
         put_count(&mut out, self.max_rows);
-        put_count(&mut out, self.entities.len());
-        for (name, entity) in &self.entities {
-            put_count(&mut out, name.len());
-            out.extend_from_slice(name.as_bytes());
-            put(&mut out, entity.first_folded);
-            put_count(&mut out, entity.rows.words().len());
-            entity.rows.words().iter().for_each(|word| put(&mut out, *word));
-            put_count(&mut out, entity.folded.len());
-            entity.folded.iter().for_each(|folded| put_folded(&mut out, folded));
+        put_count(&mut out, self.clock.latest.len());
+        for partitions in &self.clock.latest {
+            put_count(&mut out, partitions.len());
+            partitions.iter().for_each(|latest| put_option(&mut out, *latest));
         }
-        put_count(&mut out, self.leagues.len());
-        self.leagues.iter().for_each(|league| put_league(&mut out, league));
+        put_count(&mut out, self.owners.transfers.values().map(Vec::len).sum());
+        for (token, transfers) in &self.owners.transfers {
+            for (time, tie, owner) in transfers {
+                put(&mut out, *time);
+                put(&mut out, *tie);
+                put_bytes(&mut out, token.as_bytes());
+                put_bytes(&mut out, owner.as_bytes());
+            }
+        }
+        put_count(&mut out, self.members.len());
+        for member in &self.members {
+            put_view(&mut out, &member.state);
+            put_count(&mut out, member.open.len());
+            for open in &member.open {
+                put(&mut out, open.tie);
+                put_bytes(&mut out, &open.event.to_bytes());
+            }
+        }
         out
     }
 
     /// Undoes [`FeatureState::snapshot`]; none if the bytes are of another definition or version, or
     /// are damaged.
-    pub fn restore(view: &FeatureView, bytes: &[u8]) -> Option<FeatureState> {
+    pub fn restore(set: &FeatureSet, bytes: &[u8]) -> Option<FeatureState> {
         let mut reader = Reader(bytes);
-        if reader.bytes(1)? != [VERSION] || reader.bytes(32)? != view.digest().0 {
+        if reader.bytes(1)? != [VERSION] || reader.bytes(32)? != set.digest().0 {
             return None;
         }
-        let mut state = FeatureState { latest: reader.option()?, ..FeatureState::default() };
-        state.watermark = reader.number()?;
+        let mut state = FeatureState { watermark: reader.number()?, ..FeatureState::default() };
         state.late = reader.number()? as u64;
         state.max_rows = usize::try_from(reader.number()?).ok()?;
-        let count = reader.count(8)?;
-        state.entities = IndexMap::with_capacity(count);
-        for _ in 0..count {
-            let length = reader.count(1)?;
-            let name = std::str::from_utf8(reader.bytes(length)?).ok()?.to_string();
-            let first_folded = reader.number()?;
-            let words = (0..reader.count(8)?).map(|_| reader.number()).collect::<Option<Vec<i64>>>()?;
-            let rows = Rows::from_words(words, view.row_values())?;
-            let slots = reader.count(1)?;
-            let folded = (0..slots).map(|_| reader.folded()).collect::<Option<Box<[Folded]>>>()?;
-            if !folded.is_empty() && !view.fits(&folded) {
-                return None;
-            }
-            if state.entities.insert(name, Entity { first_folded, folded, rows }).is_some() {
-                return None;
-            }
+        for _ in 0..reader.count(8)? {
+            let partitions = (0..reader.count(9)?).map(|_| reader.option()).collect::<Option<Vec<_>>>()?;
+            state.clock.latest.push(partitions);
         }
-        let leagues = reader.count(1)?;
-        state.leagues = (0..leagues).map(|_| reader.league(count)).collect::<Option<Vec<League>>>()?;
-        let fits = leagues == 0 || leagues == view.leagues.len();
-        (reader.0.is_empty() && fits).then_some(state)
+        if !state.clock.latest.is_empty() && state.clock.latest.len() != set.sources.len() {
+            return None;
+        }
+        for _ in 0..reader.count(32)? {
+            let (time, tie) = (reader.number()?, reader.number()?);
+            let (token, owner) = (reader.text()?, reader.text()?);
+            state.owners.add(time, tie, token, owner);
+        }
+        let members = reader.count(24)?;
+        if members != 0 && members != set.views.len() {
+            return None;
+        }
+        for member in &set.views[..members] {
+            let mut found = MemberState { state: reader.view(&member.view)?, ..MemberState::default() };
+            for _ in 0..reader.count(16)? {
+                let tie = reader.number()?;
+                let length = reader.count(1)?;
+                let event = Event::from_bytes(reader.bytes(length)?).ok()?;
+                found.open.push(Open { time: event.time.0, tie, event: Box::new(event) });
+            }
+            let in_order = found.open.is_sorted_by_key(|open| (open.time, open.tie));
+            if !in_order || !(member.waits() || found.open.is_empty()) {
+                return None;
+            }
+            state.members.push(found);
+        }
+        if members != 0 {
+            state.seal(set);
+        }
+        reader.0.is_empty().then_some(state)
     }
 }
 
@@ -110,6 +133,25 @@ fn put_count(out: &mut Vec<u8>, count: usize) {
 fn put_option(out: &mut Vec<u8>, value: Option<i64>) {
     out.push(u8::from(value.is_some()));
     put(out, value.unwrap_or(0));
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_count(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn put_view(out: &mut Vec<u8>, state: &ViewState) {
+    put_count(out, state.entities.len());
+    for (name, entity) in &state.entities {
+        put_bytes(out, name.as_bytes());
+        put(out, entity.first_folded);
+        put_count(out, entity.rows.words().len());
+        entity.rows.words().iter().for_each(|word| put(out, *word));
+        put_count(out, entity.folded.len());
+        entity.folded.iter().for_each(|folded| put_folded(out, folded));
+    }
+    put_count(out, state.leagues.len());
+    state.leagues.iter().for_each(|league| put_league(out, league));
 }
 
 fn put_wide(out: &mut Vec<u8>, value: Wide) {
@@ -256,6 +298,34 @@ impl<'a> Reader<'a> {
         let there = self.flag()?;
         let value = self.number()?;
         Some(there.then_some(value))
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = self.count(1)?;
+        std::str::from_utf8(self.bytes(length)?).ok()
+    }
+
+    fn view(&mut self, view: &FeatureView) -> Option<ViewState> {
+        let count = self.count(8)?;
+        let mut state = ViewState::default();
+        state.entities = Entities::with_capacity_and_hasher(count, Default::default());
+        for _ in 0..count {
+            let name = self.text()?.to_string();
+            let first_folded = self.number()?;
+            let words = (0..self.count(8)?).map(|_| self.number()).collect::<Option<Vec<i64>>>()?;
+            let rows = Rows::from_words(words, view.row_values())?;
+            let slots = self.count(1)?;
+            let folded = (0..slots).map(|_| self.folded()).collect::<Option<Box<[Folded]>>>()?;
+            if !folded.is_empty() && !view.fits(&folded) {
+                return None;
+            }
+            if state.entities.insert(name, Entity { first_folded, folded, rows }).is_some() {
+                return None;
+            }
+        }
+        let leagues = self.count(1)?;
+        state.leagues = (0..leagues).map(|_| self.league(count)).collect::<Option<Vec<League>>>()?;
+        (leagues == 0 || leagues == view.leagues.len()).then_some(state)
     }
 
     fn wide(&mut self) -> Option<Wide> {

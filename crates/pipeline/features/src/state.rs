@@ -1,20 +1,29 @@
-use enliven_types::{Event, FeatureVector, Timestamp};
-use indexmap::IndexMap;
+//! What events have added up to, over all views and logs of a collection.
+//!
+//! A view that joins others *waits*: an event of it is kept as it is (*open*) until nothing can
+//! change any more of what it joins, and then *settles*: it becomes a row for good. A vector that is
+//! read before that sees the rows that its open events would become by what is known now. So a joined
+//! value, too, depends on the accepted events alone, and not on the order in which logs are read.
 
-use crate::FeatureView;
-use crate::accumulate::clamp;
-use crate::league::{Game, League};
-use crate::output::{Output, RATING_PLACES};
-use crate::rows::Rows;
-use crate::sighting::{Sighting, fnv1a};
-use crate::slot::Folded;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use enliven_types::{Event, FeatureVector, Timestamp};
+
+use crate::FeatureSet;
+use crate::clock::{Clock, Tick};
+use crate::config::Key;
+use crate::owners::Owners;
+use crate::side::AsOf;
+use crate::sighting::key_of;
+use crate::view_state::{Extra, ViewState};
 
 /// An entity's rows are folded into its slots when it has more than this many. The number changes
 /// what a state costs, never what it says.
 const MAX_ROWS: usize = 16;
 
-/// In place of a time, where there is none: most of a state is entities, and an `Option` costs a word.
-pub(crate) const NOTHING_FOLDED: i64 = i64::MAX;
+/// So many open events are looked through for ones that can settle; more only if they cannot.
+const MAX_OPEN: usize = 1024;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +32,7 @@ pub enum Added {
     Taken,
     /// It came later than the allowed lateness, and changes nothing.
     Late,
-    /// It is of another source, or the view's filter leaves it out.
+    /// No view looks at its source, or their filters leave it out.
     Aside,
 }
 
@@ -37,45 +46,56 @@ pub enum Stuck {
     Sealed,
 }
 
-/// What the events of a view have added up to.
-///
-/// An event is first a row of its entities, in the total order of (time, hash of the id, arrival).
-/// Rows that no accepted event can precede any more are folded into tiles and totals. So the order
-/// of arrival cannot change a value, and an event can be taken back exactly while it is a row.
-///
-/// Adding an event costs O(1) on average when events come nearly in order; reading a vector costs
-/// O(f (r + log t)) for f features, r rows and t tiles, and O(t) more for each feature that is a
-/// minimum, maximum, first, last, sketch or top list over a sliding window.
+/// What the events of all logs have added up to.
 #[derive(Clone, Debug)]
 pub struct FeatureState {
-    pub(crate) entities: IndexMap<String, Entity>,
-    pub(crate) leagues: Vec<League>,
-    /// The latest time of an event of the source.
-    pub(crate) latest: Option<i64>,
+    pub(crate) members: Vec<MemberState>,
+    pub(crate) clock: Clock,
+    pub(crate) owners: Owners,
     /// Where vectors are read from on.
     pub(crate) watermark: i64,
     pub(crate) late: u64,
     pub(crate) max_rows: usize,
+    /// Events come in the order of their times: what lies before the watermark is final.
+    pub(crate) in_order: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entity {
-    /// The time of its earliest event that was folded in; [`NOTHING_FOLDED`] at first.
-    pub(crate) first_folded: i64,
-    /// What was folded in, one for each slot; nothing at first.
-    pub(crate) folded: Box<[Folded]>,
-    pub(crate) rows: Rows,
+/// One view's part.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MemberState {
+    pub(crate) state: ViewState,
+    /// Events that have not settled, in the order of (time, tie); of waiting views alone.
+    pub(crate) open: Vec<Open>,
+    /// The rows that open events before the watermark would become, by entity; none if it is not up
+    /// to date.
+    pub(crate) expected: Option<Expected>,
+    /// When a look for events that can settle is worth while.
+    pub(crate) patience: usize,
+    /// The earliest instant at which another view may still ask.
+    pub(crate) asked_from: i64,
+}
+
+/// Rows that may come, by entity.
+type Expected = BTreeMap<String, Vec<Extra>>;
+
+/// An event that waits for other logs.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub(crate) time: i64,
+    pub(crate) tie: i64,
+    pub(crate) event: Box<Event>,
 }
 
 impl Default for FeatureState {
     fn default() -> FeatureState {
         FeatureState {
-            entities: IndexMap::new(),
-            leagues: Vec::new(),
-            latest: None,
+            members: Vec::new(),
+            clock: Clock::default(),
+            owners: Owners::default(),
             watermark: i64::MIN,
             late: 0,
             max_rows: MAX_ROWS,
+            in_order: false,
         }
     }
 }
@@ -86,145 +106,287 @@ impl FeatureState {
         FeatureState { max_rows, ..FeatureState::default() }
     }
 
+    /// A state for events that come in the order of their times, whatever log they are of, and of
+    /// which none is late.
+    pub(crate) fn in_order() -> FeatureState {
+        FeatureState { in_order: true, ..FeatureState::default() }
+    }
+
+    pub(crate) fn fit(&mut self, set: &FeatureSet) {
+        if self.members.len() < set.views.len() {
+            self.members.resize_with(set.views.len(), MemberState::default);
+            self.seal(set);
+        }
+    }
+
     /// Adds an event. Each event must be added once, in the order of its partition's log: which
     /// events are late follows from that order alone.
-    pub fn add(&mut self, view: &FeatureView, event: &Event) -> Added {
-        if event.source != view.source() {
-            return Added::Aside;
-        }
+    pub fn add(&mut self, set: &FeatureSet, partition: u32, event: &Event) -> Added {
+        self.fit(set);
+        let source = match self.clock.tick(set, partition, event, self.in_order) {
+            Tick::Taken(source) => source,
+            Tick::Late => {
+                self.late += 1;
+                return Added::Late;
+            }
+            Tick::Foreign => return Added::Aside,
+        };
         let time = event.time.0;
-        if time < view.horizon(self.latest) {
-            self.late += 1;
-            return Added::Late;
+        let tie = set.tie_of(source, event);
+        let mut added = Added::Aside;
+        if let Some((token, owner)) = transfer(set, source, event) {
+            self.owners.add(time, tie, &token, &owner);
+            self.distrust();
+            added = Added::Taken;
         }
-        self.latest = self.latest.max(Some(time));
-        if !view.admits(event) {
-            return Added::Aside;
+        let horizon = self.horizon(set, source);
+        for (place, member) in set.views.iter().enumerate().filter(|(_, member)| member.source == source) {
+            if !member.view.admits(event) {
+                continue;
+            }
+            added = Added::Taken;
+            if member.waits() {
+                let open = &mut self.members[place].open;
+                let at = open.partition_point(|other| (other.time, other.tie) <= (time, tie));
+                open.insert(at, Open { time, tie, event: Box::new(event.clone()) });
+            } else {
+                let sealed = horizon.min(self.watermark).min(self.members[place].asked_from);
+                let known = AsOf { set, state: None, time };
+                for sighting in member.view.sightings(event, known) {
+                    self.members[place].state.see(&member.view, (time, tie), sighting, sealed, self.max_rows);
+                }
+            }
+            self.distrust();
         }
-        let tie = tie_of(event);
-        for sighting in view.sightings(event) {
-            self.see(view, time, tie, sighting);
+        let impatient = |member: &MemberState| member.open.len() > member.patience.max(MAX_OPEN);
+        if self.members.iter().any(impatient) && !self.in_order {
+            self.settle(set);
         }
-        Added::Taken
+        added
     }
 
-    fn see(&mut self, view: &FeatureView, time: i64, tie: i64, sighting: Sighting<'_>) {
-        let player = self.number(view, &sighting.entity);
-        let fold_before = self.sealed_before(view);
-        let max_rows = self.max_rows;
-        if let Some((_, entity)) = self.entities.get_index_mut(player) {
-            entity.rows.insert(time, tie, sighting.bits, &sighting.values);
-            if entity.rows.len() > max_rows {
-                entity.fold(view, fold_before);
+    /// What open events would become may have changed.
+    fn distrust(&mut self) {
+        self.members.iter_mut().for_each(|member| member.expected = None);
+    }
+
+    /// No event of the source comes any more before this time.
+    fn horizon(&self, set: &FeatureSet, source: usize) -> i64 {
+        if self.in_order {
+            return self.watermark;
+        }
+        self.clock.horizon(set, source)
+    }
+
+    /// Makes rows of the open events of which nothing joined can change any more.
+    fn settle(&mut self, set: &FeatureSet) {
+        let owners_final = set.ownership.as_ref().map_or(i64::MAX, |rule| self.horizon(set, rule.source));
+        let mut finals: Vec<i64> = Vec::with_capacity(set.views.len());
+        for (place, member) in set.views.iter().enumerate() {
+            let own = self.horizon(set, member.source);
+            if !member.waits() {
+                finals.push(own);
+                continue;
+            }
+            let joined = member.joined.iter().map(|joined| finals[*joined]).min().unwrap_or(i64::MAX);
+            let joined = if member.asks_for_owners { joined.min(owners_final) } else { joined };
+            finals.push(own.min(joined));
+            let count = self.members[place].open.partition_point(|open| open.time <= joined);
+            let settled: Vec<Open> = self.members[place].open.drain(..count).collect();
+            if let Some(last) = settled.last() {
+                for joined in &member.joined {
+                    self.members[*joined].state.rate(&set.views[*joined].view, last.time);
+                }
+            }
+            let sealed = self.members[place].asked_from.min(finals[place]).min(self.watermark);
+            for open in settled {
+                let known = AsOf { set, state: Some(self), time: open.time };
+                let rows: Vec<_> = member
+                    .view
+                    .sightings(&open.event, known)
+                    .into_iter()
+                    .map(|sighting| sighting.into_owned())
+                    .collect();
+                for row in rows {
+                    self.members[place].state.see(&member.view, (open.time, open.tie), row, sealed, self.max_rows);
+                }
+            }
+            self.members[place].patience = 2 * self.members[place].open.len();
+        }
+        self.seal(set);
+    }
+
+    /// Forgets what nothing can ask for any more.
+    pub(crate) fn seal(&mut self, set: &FeatureSet) {
+        // The earliest instant at which a waiting view may still ask what it joins.
+        let asks_from = |place: usize| {
+            let oldest = self.members[place].open.first().map_or(i64::MAX, |open| open.time);
+            oldest.min(self.horizon(set, set.views[place].source))
+        };
+        let (mut asked, mut owners) = (vec![i64::MAX; set.views.len()], self.watermark);
+        for (place, member) in set.views.iter().enumerate().filter(|(_, member)| member.waits()) {
+            let from = asks_from(place);
+            member.joined.iter().for_each(|joined| asked[*joined] = asked[*joined].min(from));
+            if member.asks_for_owners {
+                owners = owners.min(from);
             }
         }
-        if let Some((opponent, results)) = sighting.meeting {
-            let opponent = self.number(view, &opponent) as u32;
-            self.leagues.resize(view.leagues.len(), League::default());
-            for (number, halves) in results.into_iter().enumerate() {
-                let game = Game { time, tie, player: player as u32, opponent, halves };
-                self.leagues[number].add(&view.leagues[number], game);
+        if let Some(rule) = &set.ownership {
+            owners = owners.min(self.horizon(set, rule.source));
+            self.owners.seal(owners);
+        }
+        for (place, member) in set.views.iter().enumerate() {
+            let own = self.horizon(set, member.source).min(self.watermark).min(asked[place]);
+            let state = &mut self.members[place];
+            state.asked_from = asked[place];
+            state.state.seal(&member.view, own);
+        }
+    }
+
+    /// Moves the watermark to `time`: vectors are read there or later from now on.
+    pub fn advance(&mut self, set: &FeatureSet, time: Timestamp) {
+        self.fit(set);
+        self.watermark = self.watermark.max(time.0);
+        for (member, state) in set.views.iter().zip(&mut self.members) {
+            state.state.rate(&member.view, time.0);
+        }
+        self.settle(set);
+        for (place, member) in set.views.iter().enumerate() {
+            if member.waits() {
+                let expected = self.expect(set, place, self.watermark);
+                self.members[place].expected = Some(expected);
             }
         }
     }
 
-    fn number(&mut self, view: &FeatureView, name: &str) -> usize {
-        if let Some(number) = self.entities.get_index_of(name) {
-            return number;
+    /// The rows that the open events of a view before `time` would become, by entity.
+    fn expect(&self, set: &FeatureSet, place: usize, time: i64) -> Expected {
+        let mut found = Expected::new();
+        for open in self.members[place].open.iter().take_while(|open| open.time < time) {
+            let known = AsOf { set, state: Some(self), time: open.time };
+            for sighting in set.views[place].view.sightings(&open.event, known) {
+                let extra =
+                    Extra { time: open.time, tie: open.tie, bits: sighting.bits, values: sighting.values.clone() };
+                found.entry(sighting.entity.into_owned()).or_default().push(extra);
+            }
         }
-        self.entities.insert_full(name.to_string(), Entity::new(view.row_values())).0
+        found
     }
 
-    /// Events before this time can neither come nor go, and no vector is read before it.
-    fn sealed_before(&self, view: &FeatureView) -> i64 {
-        view.horizon(self.latest).min(self.watermark)
+    /// The same, from what is kept if that is up to date.
+    fn expected(&self, set: &FeatureSet, place: usize, time: i64) -> Cow<'_, Expected> {
+        match &self.members[place].expected {
+            Some(expected) if time <= self.watermark => Cow::Borrowed(expected),
+            _ => Cow::Owned(self.expect(set, place, time)),
+        }
+    }
+
+    /// The features of an entity of one view just before `time`.
+    pub(crate) fn view_vector(&self, set: &FeatureSet, place: usize, name: &str, time: i64) -> FeatureVector {
+        let view = &set.views[place].view;
+        let Some(member) = self.members.get(place) else {
+            return ViewState::default().vector_at(view, name, time, &[]);
+        };
+        if member.open.is_empty() {
+            return member.state.vector_at(view, name, time, &[]);
+        }
+        let expected = self.expected(set, place, time);
+        let rows = expected.get(name).map_or(&[][..], Vec::as_slice);
+        member.state.vector_at(view, name, time, rows)
+    }
+
+    /// The features of a token at `time`, from all events before it; `time` is the watermark or
+    /// later. An unknown one has the features of no events.
+    pub fn vector_at(&self, set: &FeatureSet, name: &str, time: Timestamp) -> FeatureVector {
+        match set.token_views() {
+            [only] => self.view_vector(set, *only, name, time.0),
+            several => {
+                let parts = several.iter().flat_map(|place| self.view_vector(set, *place, name, time.0).0);
+                FeatureVector(parts.collect())
+            }
+        }
+    }
+
+    /// Tokens with an event before `time`, each with the time of its first event.
+    pub fn entities_before(&self, set: &FeatureSet, time: Timestamp) -> Vec<(Timestamp, String)> {
+        let place = set.token_views()[0];
+        let Some(member) = self.members.get(place) else { return Vec::new() };
+        let settled = member.state.entities().filter(|(first, _)| *first < time.0);
+        if member.open.is_empty() {
+            return settled.map(|(first, name)| (Timestamp(first), name.to_string())).collect();
+        }
+        let expected = self.expected(set, place, time.0);
+        let mut found: BTreeMap<&str, i64> = settled.map(|(first, name)| (name, first)).collect();
+        for (name, rows) in &*expected {
+            for extra in rows.iter().filter(|extra| extra.time < time.0) {
+                let first = found.entry(name).or_insert(extra.time);
+                *first = extra.time.min(*first);
+            }
+        }
+        found.into_iter().map(|(name, first)| (Timestamp(first), name.to_string())).collect()
     }
 
     /// Takes an event back, so that the state is as if it had never been added; what it did to the
-    /// watermark stays. None of it is taken back where it cannot be.
-    pub fn retract(&mut self, view: &FeatureView, event: &Event) -> Result<(), Stuck> {
-        let (time, tie) = (event.time.0, tie_of(event));
-        let sightings = view.sightings(event);
-        if event.source != view.source() || !view.admits(event) || sightings.is_empty() {
-            return Err(Stuck::Unknown);
-        }
-        if time < self.sealed_before(view) {
+    /// horizon stays. None of it is taken back where it cannot be.
+    pub fn retract(&mut self, set: &FeatureSet, event: &Event) -> Result<(), Stuck> {
+        self.fit(set);
+        let source = set.sources.iter().position(|source| source.name == event.source).ok_or(Stuck::Unknown)?;
+        let (time, tie) = (event.time.0, set.tie_of(source, event));
+        if time < self.horizon(set, source) {
             return Err(Stuck::Sealed);
         }
-        for sighting in &sightings {
-            let entity = self.entities.get(&*sighting.entity).ok_or(Stuck::Unknown)?;
-            if !entity.rows.contains(time, tie) {
-                return Err(Stuck::Unknown);
+        // First what there is to do, so that nothing is done by halves.
+        let mut steps = Vec::new();
+        for (place, member) in set.views.iter().enumerate().filter(|(_, member)| member.source == source) {
+            if !member.view.admits(event) {
+                continue;
+            }
+            let open = &self.members[place].open;
+            if let Some(found) = open.iter().position(|open| (open.time, open.tie) == (time, tie)) {
+                steps.push(Step::Close { place, found });
+                continue;
+            }
+            let known = AsOf { set, state: Some(self), time };
+            for sighting in member.view.sightings(event, known) {
+                if !self.members[place].state.has_row(&sighting.entity, time, tie) {
+                    return Err(Stuck::Unknown);
+                }
+                let (name, met) = (sighting.entity.into_owned(), sighting.meeting.is_some());
+                steps.push(Step::Forget { place, name, met });
             }
         }
-        for sighting in sightings {
-            if let Some(entity) = self.entities.get_mut(&*sighting.entity) {
-                entity.rows.remove(time, tie);
-            }
-            if sighting.meeting.is_some() {
-                for (league, rule) in self.leagues.iter_mut().zip(&view.leagues) {
-                    league.remove(rule, time, tie);
+        let transfer = transfer(set, source, event);
+        if steps.is_empty() && transfer.is_none() {
+            return Err(Stuck::Unknown);
+        }
+        if let Some((token, _)) = transfer
+            && !self.owners.remove(time, tie, &token)
+        {
+            return Err(Stuck::Unknown);
+        }
+        for step in steps {
+            match step {
+                Step::Close { place, found } => {
+                    self.members[place].open.remove(found);
+                }
+                Step::Forget { place, name, met } => {
+                    self.members[place].state.forget(&set.views[place].view, time, tie, &name, met);
                 }
             }
         }
+        self.distrust();
         Ok(())
     }
 
-    /// Moves the watermark to `time`: vectors are read there or later from now on. Closes the rating
-    /// periods that end by then.
-    pub fn advance(&mut self, view: &FeatureView, time: Timestamp) {
-        self.watermark = self.watermark.max(time.0);
-        let sealed = Timestamp(self.sealed_before(view));
-        for (league, rule) in self.leagues.iter_mut().zip(&view.leagues) {
-            league.advance(rule, time);
-            league.seal(rule, sealed);
-        }
-    }
-
-    /// The features of an entity at `time`, from all events before it; `time` is the watermark or
-    /// later. An unknown entity has the features of no events.
-    pub fn vector_at(&self, view: &FeatureView, name: &str, time: Timestamp) -> FeatureVector {
-        let found = self.entities.get_full(name);
-        let blank = Entity::new(view.row_values());
-        let (number, entity) = found.map_or((None, &blank), |(number, _, entity)| (Some(number as u32), entity));
-        let end = entity.rows.first_at(time.0);
-        let league = |league: usize| {
-            let rule = &view.leagues[league];
-            let rating = match self.leagues.get(league) {
-                Some(league) => league.rating(rule, number, time),
-                None => rule.system.new_player(),
-            };
-            (rule.system, rating)
-        };
-        let read = |output: &Output| match *output {
-            Output::Slot { slot, window_ms, finish, empty } => {
-                let acc = view.slots[slot].read(entity.folded.get(slot), &entity.rows, end, time.0, window_ms);
-                acc.and_then(|acc| finish.number(&acc, time.0)).unwrap_or(empty)
-            }
-            Output::Rating { league: number } => {
-                let (system, rating) = league(number);
-                fixed(system.published(&rating))
-            }
-            Output::RatingDeviation { league: number } => {
-                let (system, rating) = league(number);
-                fixed(system.deviation(&rating))
-            }
-        };
-        FeatureVector(view.outputs.iter().map(read).collect())
-    }
-
-    /// Entities with an event before `time`, in the order in which they were first named, each with
-    /// the time of its first event.
-    pub fn entities_before(&self, time: Timestamp) -> impl Iterator<Item = (Timestamp, &str)> {
-        self.entities.iter().filter_map(move |(name, entity)| {
-            let first = entity.first_seen().filter(|first| *first < time.0)?;
-            Some((Timestamp(first), name.as_str()))
-        })
-    }
-
-    /// The time of the latest event of the source that was taken or left aside.
+    /// The time of the latest event of any source that is used, taken or left aside.
     pub fn latest(&self) -> Option<Timestamp> {
-        self.latest.map(Timestamp)
+        self.clock.latest().map(Timestamp)
+    }
+
+    /// The latest time of an event of one partition.
+    pub fn latest_in(&self, set: &FeatureSet, source: &str, partition: u32) -> Option<Timestamp> {
+        let place = set.sources.iter().position(|rule| rule.name == source)?;
+        self.clock.latest.get(place)?.get(partition as usize).copied().flatten().map(Timestamp)
     }
 
     /// How many events came too late.
@@ -233,42 +395,17 @@ impl FeatureState {
     }
 }
 
-impl Entity {
-    fn new(values: usize) -> Entity {
-        Entity { first_folded: NOTHING_FOLDED, folded: Box::default(), rows: Rows::new(values) }
-    }
-
-    fn first_seen(&self) -> Option<i64> {
-        let folded = Some(self.first_folded).filter(|first| *first != NOTHING_FOLDED);
-        folded.or_else(|| (self.rows.len() > 0).then(|| self.rows.time(0)))
-    }
-
-    /// Folds the rows before `time` in.
-    fn fold(&mut self, view: &FeatureView, time: i64) {
-        let count = self.rows.first_at(time);
-        if count == 0 {
-            return;
-        }
-        if self.folded.is_empty() {
-            self.folded = view.slots.iter().map(|slot| slot.empty()).collect();
-        }
-        for (slot, folded) in view.slots.iter().zip(self.folded.iter_mut()) {
-            for place in 0..count {
-                slot.fold(folded, &self.rows, place);
-            }
-        }
-        self.first_folded = self.first_seen().unwrap_or(NOTHING_FOLDED);
-        self.rows.drop_first(count);
-    }
+/// One step of taking an event back.
+enum Step {
+    /// Of an open event, by its place.
+    Close { place: usize, found: usize },
+    /// Of a row.
+    Forget { place: usize, name: String, met: bool },
 }
 
-/// What orders events of the same time: the FNV-1a hash of their ids.
-fn tie_of(event: &Event) -> i64 {
-    fnv1a(event.id.as_bytes()) as i64
-}
-
-/// Hundredths, rounded half up.
-fn fixed(value: f64) -> i64 {
-    let power = 10i64.pow(u32::from(RATING_PLACES)) as f64;
-    clamp(libm::floor(value * power + 0.5) as i128)
+/// The token and the new owner, if the event is a transfer.
+fn transfer(set: &FeatureSet, source: usize, event: &Event) -> Option<(String, String)> {
+    let rule = set.ownership.as_ref().filter(|rule| rule.source == source)?;
+    let name = |column: &String| Some(key_of(&Key::One(column.clone()), event)?.into_owned());
+    Some((name(&rule.config.token)?, name(&rule.config.owner)?))
 }

@@ -4,12 +4,13 @@ use enliven_types::{Digest, Event, FeatureDef, FeatureSchema, Period, Privacy, t
 use smallvec::SmallVec;
 
 use crate::accumulate::{Rule, keep_of};
-use crate::config::{Aggregate, FeatureConfig, FeaturesConfig, Key, WeightedConfig, Window};
+use crate::config::{Aggregate, FeatureConfig, ViewConfig, WeightedConfig, Window};
 use crate::describe::{Description, bound, computes, stretch};
 use crate::league::LeagueRule;
 use crate::output::{Finish, Output, PLACES, RATING_PLACES};
 use crate::rating::System;
-use crate::sighting::{Sighting, ValueRule, datum, key_of};
+use crate::side::{AsOf, CompiledSide, Neighbours, sides_of};
+use crate::sighting::{Sighting, ValueRule, datum};
 use crate::slot::{Slot, Span, tile_of};
 use crate::{Datum, Expr, FeatureError, Kind};
 
@@ -27,13 +28,12 @@ pub struct Column {
     pub privacy: Privacy,
 }
 
-/// A checked definition of the features of one kind of entity.
+/// A checked definition of the features of one kind of entity, from the events of one source.
 #[derive(Clone, Debug)]
 pub struct FeatureView {
     source: String,
     /// Over the columns of the source, and the time.
     filter: Option<(Expr, Vec<String>)>,
-    lateness_ms: i64,
     sides: Vec<CompiledSide>,
     derived: Vec<Expr>,
     filters: Vec<Expr>,
@@ -48,14 +48,6 @@ pub struct FeatureView {
     digest: Digest,
     /// The digest of what all features share: columns, filter, sides, derived fields.
     common: Digest,
-}
-
-#[derive(Clone, Debug)]
-struct CompiledSide {
-    entity: Key,
-    opponent: Option<Key>,
-    /// The columns of the row, in order.
-    columns: Vec<String>,
 }
 
 /// What is known while a definition is compiled: the fields, by name and by place in the row.
@@ -92,12 +84,13 @@ impl Scope {
 }
 
 impl FeatureView {
-    /// Checks a definition against the columns of its source.
-    pub fn new(config: &FeaturesConfig, columns: &BTreeMap<String, Column>) -> Result<FeatureView, FeatureError> {
-        let Period::Fixed(lateness_ms) = config.allowed_lateness else {
-            return Err(setting("allowed_lateness", "a fixed length is needed, such as `7d`"));
-        };
-        let fields = side_fields(config, columns)?;
+    /// Checks a definition against the columns of its source and what it can be joined with.
+    pub(crate) fn new(
+        config: &ViewConfig,
+        columns: &BTreeMap<String, Column>,
+        neighbours: &Neighbours<'_>,
+    ) -> Result<FeatureView, FeatureError> {
+        let (fields, sides) = sides_of(config, columns, neighbours)?;
         let mut scope = Scope::default();
         for (name, field) in &fields {
             scope.add(name, field.kind, field.privacy);
@@ -119,16 +112,11 @@ impl FeatureView {
             let class = scope.class(expr);
             scope.add(name, expr.kind(), class);
         }
-        let sides = config.sides.iter().map(|side| CompiledSide {
-            entity: side.entity.clone(),
-            opponent: side.opponent.clone(),
-            columns: side.fields.values().cloned().collect(),
-        });
+        let joined = neighbours.digests(config);
         let mut view = FeatureView {
             source: config.source.clone(),
             filter: event_filter(config, columns)?,
-            lateness_ms,
-            sides: sides.collect(),
+            sides,
             derived: derived.into_iter().map(|(_, expr)| expr).collect(),
             filters: Vec::new(),
             values: Vec::new(),
@@ -138,8 +126,8 @@ impl FeatureView {
             outputs: Vec::new(),
             schema: FeatureSchema { features: Vec::new() },
             descriptions: Vec::new(),
-            digest: digest_of(config, columns),
-            common: digest_of(&FeaturesConfig { define: Vec::new(), ..config.clone() }, columns),
+            digest: digest_of(config, columns, &joined),
+            common: digest_of(&ViewConfig { define: Vec::new(), ..config.clone() }, columns, &joined),
         };
         for (index, feature) in config.define.iter().enumerate() {
             view.define(&format!("define.{index}"), feature, &scope)?;
@@ -158,19 +146,25 @@ impl FeatureView {
         &self.source
     }
 
-    /// No event before this time is taken once an event at `latest` has come.
-    pub(crate) fn horizon(&self, latest: Option<i64>) -> i64 {
-        latest.map_or(i64::MIN, |latest| latest.saturating_sub(self.lateness_ms))
-    }
-
     /// The digest of the definition: equal digests mean equal features, bit for bit.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// The entities of an event, one per side, in the order of the sides.
+    /// The entities that an event names, one per side, in the order of the sides. Tokens that a side
+    /// finds by their owner are not among them.
     pub fn entities<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = String> + 'a {
-        self.sides.iter().filter_map(|side| Some(key_of(&side.entity, event)?.into_owned()))
+        self.sides.iter().filter_map(|side| Some(side.named(event)?.into_owned()))
+    }
+
+    /// The views whose features are joined in, by their places in the set.
+    pub(crate) fn joined_views(&self) -> BTreeSet<usize> {
+        self.sides.iter().flat_map(CompiledSide::joined_views).collect()
+    }
+
+    /// Whether a row depends on who holds a token.
+    pub(crate) fn asks_for_owners(&self) -> bool {
+        self.sides.iter().any(CompiledSide::asks_for_owners)
     }
 
     /// How many values a row has.
@@ -191,15 +185,14 @@ impl FeatureView {
     }
 
     /// The event from each side; a side whose columns are missing is left out.
-    pub(crate) fn sightings<'a>(&self, event: &'a Event) -> SmallVec<[Sighting<'a>; 2]> {
+    pub(crate) fn sightings<'a>(&self, event: &'a Event, known: AsOf<'a>) -> SmallVec<[Sighting<'a>; 2]> {
         let mut found = SmallVec::new();
         for (number, side) in self.sides.iter().enumerate() {
-            let Some(entity) = key_of(&side.entity, event) else { continue };
-            let mut row: SmallVec<[Datum<'_>; 16]> = SmallVec::new();
-            row.extend(side.columns.iter().filter_map(|column| event.data.get(column)).map(datum));
-            if row.len() < side.columns.len() {
+            let mut entities = side.entities(event, known);
+            if entities.is_empty() {
                 continue;
             }
+            let Some(mut row) = side.row(event, known) else { continue };
             row.push(Datum::Number(event.time.0));
             for expr in &self.derived {
                 row.push(match expr.kind() {
@@ -211,8 +204,8 @@ impl FeatureView {
             for (bit, filter) in self.filters.iter().enumerate() {
                 bits |= u64::from(filter.number(&row) != 0) << bit;
             }
-            let values = self.values.iter().map(|value| value.of(&row)).collect();
-            let meeting = match side.opponent.as_ref().and_then(|key| key_of(key, event)) {
+            let values: SmallVec<[i64; 8]> = self.values.iter().map(|value| value.of(&row)).collect();
+            let meeting = match side.opponent(event) {
                 Some(opponent) if number == 0 && !self.results.is_empty() => {
                     let halves = |(won, drawn): &(Expr, Expr)| match (won.number(&row), drawn.number(&row)) {
                         (0, 0) => 0,
@@ -223,7 +216,12 @@ impl FeatureView {
                 }
                 _ => None,
             };
-            found.push(Sighting { entity, bits, values, meeting });
+            // Only tokens of one owner are several, and they meet nobody.
+            let last = entities.pop();
+            for entity in entities {
+                found.push(Sighting { entity, bits, values: values.clone(), meeting: None });
+            }
+            found.extend(last.map(|entity| Sighting { entity, bits, values, meeting }));
         }
         found
     }
@@ -426,7 +424,11 @@ impl FeatureView {
         if feature.filter.is_some() || !feature.windows.is_empty() || feature.default.is_some() {
             return Err(setting(place, "a rating takes no `where`, no windows and no default"));
         }
-        if self.sides.len() != 2 || self.sides.iter().any(|side| side.opponent.is_none()) {
+        if !self.joined_views().is_empty() || self.asks_for_owners() {
+            let reason = "a rating cannot stand in a view that joins others or asks who holds a token: give it a view of its own";
+            return Err(setting(place, reason));
+        }
+        if self.sides.len() != 2 || self.sides.iter().any(|side| !side.has_opponent()) {
             return Err(setting(place, "a rating needs two sides, each with an `opponent`"));
         }
         let (won, drawn) = (scope.condition(place, result[0])?, scope.condition(place, result[1])?);
@@ -561,13 +563,13 @@ fn weighting(place: &str, weighted: &WeightedConfig) -> Result<Rule, FeatureErro
     }
 }
 
-fn available(names: impl Iterator<Item = impl AsRef<str>>) -> String {
+pub(crate) fn available(names: impl Iterator<Item = impl AsRef<str>>) -> String {
     names.map(|name| name.as_ref().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The view's filter, over all columns and the time.
 fn event_filter(
-    config: &FeaturesConfig,
+    config: &ViewConfig,
     columns: &BTreeMap<String, Column>,
 ) -> Result<Option<(Expr, Vec<String>)>, FeatureError> {
     let Some(text) = &config.filter else { return Ok(None) };
@@ -580,63 +582,13 @@ fn event_filter(
     Ok(Some((scope.condition("where", text)?, names)))
 }
 
-/// The fields that every side has; the sides must agree.
-fn side_fields(
-    config: &FeaturesConfig,
-    columns: &BTreeMap<String, Column>,
-) -> Result<BTreeMap<String, Column>, FeatureError> {
-    let column = |place: String, name: &String| {
-        columns.get(name).copied().ok_or_else(|| FeatureError::Unknown {
-            place,
-            what: "column",
-            name: name.clone(),
-            available: available(columns.keys()),
-        })
-    };
-    let mut fields: Option<BTreeMap<String, Column>> = None;
-    for (index, side) in config.sides.iter().enumerate() {
-        let place = format!("sides.{index}");
-        for (field, key) in [("entity", Some(&side.entity)), ("opponent", side.opponent.as_ref())] {
-            let place = format!("{place}.{field}");
-            let names = key.map_or(&[][..], Key::columns);
-            if key.is_some() && names.is_empty() {
-                return Err(setting(&place, "at least one column is needed"));
-            }
-            for name in names {
-                if matches!(column(place.clone(), name)?.kind, Kind::Number(1..)) {
-                    return Err(setting(&place, &format!("the column `{name}` is a decimal number, not a name")));
-                }
-            }
-        }
-        let mut found = BTreeMap::new();
-        for (field, name) in &side.fields {
-            found.insert(field.clone(), column(format!("{place}.fields.{field}"), name)?);
-        }
-        let Some(first) = &mut fields else {
-            fields = Some(found);
-            continue;
-        };
-        let kinds = |fields: &BTreeMap<String, Column>| -> Vec<(String, Kind)> {
-            fields.iter().map(|(name, column)| (name.clone(), column.kind)).collect()
-        };
-        if kinds(first) != kinds(&found) {
-            return Err(setting(&format!("{place}.fields"), "all sides must have the same fields, of the same types"));
-        }
-        // A field is as private as the most private column that feeds it from any side.
-        for (field, column) in first.iter_mut() {
-            column.privacy = column.privacy.max(found[field].privacy);
-        }
-    }
-    fields.ok_or_else(|| setting("sides", "at least one side is needed"))
-}
-
-/// Of the definition and of the columns that it stands on.
-fn digest_of(config: &FeaturesConfig, columns: &BTreeMap<String, Column>) -> Digest {
+/// Of the definition, of the columns that it stands on, and of what is joined in.
+fn digest_of(config: &ViewConfig, columns: &BTreeMap<String, Column>, joined: &BTreeMap<String, Digest>) -> Digest {
     let columns: BTreeMap<&String, (String, Privacy)> =
         columns.iter().map(|(name, column)| (name, (format!("{:?}", column.kind), column.privacy))).collect();
-    Digest::sha256(&to_jcs(&(config, columns)))
+    Digest::sha256(&to_jcs(&(config, columns, joined)))
 }
 
-fn setting(place: &str, reason: &str) -> FeatureError {
+pub(crate) fn setting(place: &str, reason: &str) -> FeatureError {
     FeatureError::Setting { place: place.to_string(), reason: reason.to_string() }
 }

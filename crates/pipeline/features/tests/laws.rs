@@ -10,7 +10,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enliven_features::{Added, Column, FeatureState, FeatureView, FeaturesConfig, Kind, Stuck, point_in_time};
+use enliven_features::{
+    Added, Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Stuck, Tables, point_in_time,
+};
 use enliven_types::{Event, FeatureVector, Privacy, Timestamp, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -65,7 +67,7 @@ fn defined() -> impl Strategy<Value = Defined> {
     })
 }
 
-fn definition() -> impl Strategy<Value = FeatureView> {
+fn definition() -> impl Strategy<Value = FeatureSet> {
     prop::collection::vec(defined(), 1..7).prop_map(|mut features| {
         for (number, feature) in features.iter_mut().enumerate() {
             feature["name"] = json!(format!("f{number}"));
@@ -74,16 +76,25 @@ fn definition() -> impl Strategy<Value = FeatureView> {
     })
 }
 
-fn view(define: Json) -> FeatureView {
+fn view(define: Json) -> FeatureSet {
     let side = |entity: &str, opponent: &str| json!({"entity": entity, "opponent": opponent, "fields": {"amount": "amount", "colour": "colour"}});
-    let config: FeaturesConfig = serde_json::from_value(json!({
-        "source": "s", "allowed_lateness": "2d", "sides": [side("left", "right"), side("right", "left")], "define": define,
-    }))
-    .unwrap();
-    let column = |kind| Column { kind, privacy: Privacy::Public };
+    let view = json!({"source": "s", "sides": [side("left", "right"), side("right", "left")], "define": define});
+    set(json!({"views": {"main": view}}), Privacy::Public)
+}
+
+/// Two sources of the same columns: `s` with one partition, `t` with two.
+fn set(config: Json, privacy: Privacy) -> FeatureSet {
+    let config: FeaturesConfig = serde_json::from_value(config).unwrap();
     let columns = [("left", Kind::Text), ("right", Kind::Text), ("amount", Kind::Number(1)), ("colour", Kind::Text)];
-    FeatureView::new(&config, &columns.into_iter().map(|(name, kind)| (name.to_string(), column(kind))).collect())
-        .unwrap()
+    let columns = columns.map(|(name, kind)| (name.to_string(), Column { kind, privacy }));
+    let shape =
+        |partitions| SourceShape { columns: columns.clone().into(), partitions, lateness_ms: LATENESS, order: None };
+    let sources = [("s".to_string(), shape(1)), ("t".to_string(), shape(2))].into();
+    let row = |colour: &str, weight: i64| {
+        BTreeMap::from([("colour".to_string(), Value::Text(colour.into())), ("weight".to_string(), Value::Int(weight))])
+    };
+    let tables = Tables::from([("weights".to_string(), vec![row("red", 10), row("green", -3), row("pink", 1)])]);
+    FeatureSet::new(&config, &sources, &tables).unwrap()
 }
 
 #[derive(Clone, Debug)]
@@ -140,13 +151,13 @@ fn event(number: usize, seen: &Seen) -> Event {
 
 /// Every entity at every cut, from a state that lives through the log. Each cut is read after all
 /// events before it have come.
-fn live(view: &FeatureView, events: &[Event], cuts: &[i64], max_rows: usize) -> Vec<FeatureVector> {
+fn live(view: &FeatureSet, events: &[Event], cuts: &[i64], max_rows: usize) -> Vec<FeatureVector> {
     let mut state = FeatureState::with_max_rows(max_rows);
     let (mut found, mut next) = (Vec::new(), 0);
     for cut in cuts {
         let needed = events.iter().rposition(|event| event.time.0 < *cut).map_or(0, |last| last + 1);
         while next < needed {
-            state.add(view, &events[next]);
+            state.add(view, partition(&events[next]), &events[next]);
             next += 1;
         }
         state.advance(view, Timestamp(*cut));
@@ -155,9 +166,15 @@ fn live(view: &FeatureView, events: &[Event], cuts: &[i64], max_rows: usize) -> 
     found
 }
 
-fn batch(view: &FeatureView, events: &[Event], cuts: &[i64]) -> Vec<FeatureVector> {
+fn batch(view: &FeatureSet, events: &[Event], cuts: &[i64]) -> Vec<FeatureVector> {
     let labels: Vec<_> = cuts.iter().flat_map(|cut| (0..4).map(|number| (name(number), Timestamp(*cut)))).collect();
-    point_in_time(view, events, &labels)
+    let logged: Vec<(u32, Event)> = events.iter().map(|event| (partition(event), event.clone())).collect();
+    point_in_time(view, &logged, &labels)
+}
+
+/// Source `t` has two partitions, of the odd and of the even ids.
+fn partition(event: &Event) -> u32 {
+    if event.source == "t" { event.id.parse::<u32>().unwrap() % 2 } else { 0 }
 }
 
 fn cuts() -> impl Strategy<Value = Vec<i64>> {
@@ -200,7 +217,7 @@ proptest! {
         let gone = without.remove(place);
         let mut state = FeatureState::with_max_rows(2);
         for event in &events {
-            state.add(&view, event);
+            state.add(&view, partition(event), event);
             state.advance(&view, event.time);
         }
         match state.retract(&view, &gone) {
@@ -210,7 +227,7 @@ proptest! {
                 let cut = Timestamp(cut.max(latest));
                 state.advance(&view, cut);
                 let mut other = FeatureState::with_max_rows(5);
-                without.iter().for_each(|event| { other.add(&view, event); });
+                without.iter().for_each(|event| { other.add(&view, partition(event), event); });
                 other.advance(&view, cut);
                 for number in 0..4 {
                     prop_assert_eq!(state.vector_at(&view, &name(number), cut), other.vector_at(&view, &name(number), cut));
@@ -229,14 +246,14 @@ proptest! {
         let split = split.index(events.len() + 1);
         let mut state = FeatureState::with_max_rows(4);
         for event in &events[..split] {
-            state.add(&view, event);
+            state.add(&view, partition(event), event);
             state.advance(&view, Timestamp(event.time.0 - LATENESS));
         }
         let bytes = state.snapshot(&view);
         let mut restored = FeatureState::restore(&view, &bytes).unwrap();
         prop_assert_eq!(&restored.snapshot(&view), &bytes);
         for event in &events[split..] {
-            prop_assert_eq!(state.add(&view, event), restored.add(&view, event));
+            prop_assert_eq!(state.add(&view, partition(event), event), restored.add(&view, partition(event), event));
         }
         let cut = Timestamp(cut);
         state.advance(&view, cut);
@@ -378,13 +395,13 @@ fn late_events_are_counted_and_change_nothing() {
         event(number, &Seen { minute, left: 0, right: 1, amount: 1, colour: 0, jitter: 0 })
     };
     let mut state = FeatureState::default();
-    assert_eq!(state.add(&view, &at(0, 10_000)), Added::Taken);
+    assert_eq!(state.add(&view, 0, &at(0, 10_000)), Added::Taken);
     // Exactly as late as allowed, and a minute later.
-    assert_eq!(state.add(&view, &at(1, 10_000 - LATENESS / MINUTE)), Added::Taken);
-    assert_eq!(state.add(&view, &at(2, 10_000 - LATENESS / MINUTE - 1)), Added::Late);
+    assert_eq!(state.add(&view, 0, &at(1, 10_000 - LATENESS / MINUTE)), Added::Taken);
+    assert_eq!(state.add(&view, 0, &at(2, 10_000 - LATENESS / MINUTE - 1)), Added::Late);
     let mut foreign = at(3, 10_000);
     foreign.source = "other".into();
-    assert_eq!(state.add(&view, &foreign), Added::Aside);
+    assert_eq!(state.add(&view, 0, &foreign), Added::Aside);
     assert_eq!(state.late(), 1);
     state.advance(&view, Timestamp(20_000 * MINUTE));
     assert_eq!(state.vector_at(&view, &name(0), Timestamp(20_000 * MINUTE)).0, [2]);
@@ -401,20 +418,17 @@ fn a_snapshot_of_another_definition_is_refused() {
 
 #[test]
 fn a_views_own_filter_and_a_key_of_several_columns() {
-    let config: FeaturesConfig = serde_json::from_value(json!({
+    let main = json!({
         "source": "s", "where": "colour != 'red' && time.getHours() < 12",
         "sides": [{"entity": ["left", "colour"], "fields": {"amount": "amount"}}],
         "define": [{"name": "n", "aggregate": "count"}, {"name": "most", "aggregate": {"max": "amount"}, "default": -1.5}],
-    }))
-    .unwrap();
-    let kinds = [("left", Kind::Text), ("amount", Kind::Number(1)), ("colour", Kind::Text)];
-    let columns = kinds.map(|(name, kind)| (name.to_string(), Column { kind, privacy: Privacy::Private }));
-    let view = FeatureView::new(&config, &columns.into()).unwrap();
+    });
+    let view = set(json!({"views": {"main": main}}), Privacy::Private);
     let mut state = FeatureState::default();
     // Red, green in the morning, green in the evening.
     for (number, (minute, colour)) in [(10, 0), (20, 1), (13 * 60, 1)].into_iter().enumerate() {
         let seen = Seen { minute, left: 0, right: 1, amount: 7 + minute, colour, jitter: 0 };
-        let added = state.add(&view, &event(number, &seen));
+        let added = state.add(&view, 0, &event(number, &seen));
         assert_eq!(added, if number == 1 { Added::Taken } else { Added::Aside });
     }
     let at = Timestamp(2 * DAY);
@@ -424,4 +438,251 @@ fn a_views_own_filter_and_a_key_of_several_columns() {
     // The number of events says nothing private, the amount does.
     let classes: Vec<Privacy> = view.schema().features.iter().map(|feature| feature.privacy).collect();
     assert_eq!(classes, [Privacy::Public, Privacy::Private]);
+}
+
+/// Views that need each other: `main` joins the table, the ratings and totals of `other`, and who
+/// holds a token; `other` counts what is seen in source `t`, whose events are transfers as well.
+fn joined() -> FeatureSet {
+    let side =
+        |entity: &str, opponent: &str| json!({"entity": entity, "opponent": opponent, "fields": {"amount": "amount"}});
+    let other = json!({
+        "source": "t", "sides": [side("left", "right"), side("right", "left")],
+        "define": [
+            {"name": "n", "aggregate": "count"},
+            {"name": "recent", "aggregate": {"sum": "amount"}, "windows": ["36h"]},
+            {"name": "elo", "aggregate": {"elo": {"won": "amount > 5", "drawn": "amount == 5", "period": "12h"}}},
+        ],
+    });
+    let middle = json!({
+        "source": "s",
+        "sides": [{"entity": "right", "joins": [{"view": "other", "key": "left", "fields": {"n": "n"}}]}],
+        "define": [{"name": "seen", "aggregate": {"sum": "n"}}],
+    });
+    let main = json!({
+        "source": "s", "sides": [{
+            "entity": "left", "fields": {"amount": "amount"},
+            "joins": [
+                {"view": "other", "key": "right", "fields": {"n": "n", "recent": "recent", "elo": "elo"}},
+                {"table": "weights", "key": "colour", "fields": {"weight": "weight"}},
+                {"owner_of": "right", "fields": {"holder": "owner"}},
+                {"view": "other", "key": "holder", "fields": {"holder_n": "n"}},
+                {"view": "middle", "key": "left", "fields": {"seen": "seen"}},
+            ],
+        }],
+        "define": [
+            {"name": "count", "aggregate": "count", "windows": ["lifetime", "7h"]},
+            {"name": "total_n", "aggregate": {"sum": "n"}},
+            {"name": "last_recent", "aggregate": {"last": "recent"}},
+            {"name": "elo_mean", "aggregate": {"mean": "elo"}, "windows": ["20d", "tumbling 2d"]},
+            {"name": "weights", "aggregate": {"sum": "weight"}},
+            {"name": "holders", "aggregate": {"distinct": "holder"}},
+            {"name": "held", "aggregate": "count", "where": "holder == 'entity 1'"},
+            {"name": "holder_n", "aggregate": {"max": "holder_n"}},
+            {"name": "middle", "aggregate": {"last": "seen"}},
+        ],
+    });
+    let tokens = json!({
+        "source": "s", "sides": [{"entity": {"owned_by": "left"}, "fields": {"amount": "amount"}}],
+        "define": [{"name": "owned", "aggregate": "count"}, {"name": "owned_sum", "aggregate": {"sum": "amount"}}],
+    });
+    let ownership = json!({"source": "t", "token": "right", "owner": "left"});
+    let table = json!({"path": "weights.csv", "key": "colour", "columns": {"weight": "integer"}});
+    set(
+        json!({
+            "views": {"main": main, "middle": middle, "other": other, "owned": tokens}, "tokens": ["main", "owned"],
+            "ownership": ownership, "tables": {"weights": table},
+        }),
+        Privacy::Public,
+    )
+}
+
+/// Events of both sources, none of them late.
+fn mixed() -> impl Strategy<Value = Vec<Event>> {
+    (events(), any::<u64>()).prop_map(|(mut events, dice)| {
+        for (number, event) in events.iter_mut().enumerate() {
+            if dice >> (number % 64) & 1 == 1 {
+                event.source = "t".into();
+            }
+        }
+        events
+    })
+}
+
+/// What a plain reading of the definition of [`joined`] gives of `main` and `owned`, for some features.
+fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str, i64> {
+    let text = |event: &Event, column: &str| event.data[column].text().unwrap().to_string();
+    let order = |event: &&Event| (event.time, fnv1a(&event.id) as i64);
+    let mut sorted: Vec<&Event> = events.iter().filter(|event| event.time.0 < cut).collect();
+    sorted.sort_by_key(order);
+    let count = |who: &str, before: i64| {
+        let seen =
+            |event: &&&Event| event.source == "t" && event.time.0 < before && event.subjects.contains(&who.to_string());
+        sorted.iter().filter(seen).count() as i64
+    };
+    let holder = |token: &str, before: i64| {
+        let moved = |event: &&&Event| event.source == "t" && event.time.0 < before && text(event, "right") == token;
+        sorted.iter().filter(moved).next_back().map(|event| text(event, "left"))
+    };
+    let mut found =
+        BTreeMap::from([("total_n", 0), ("weights", 0), ("held", 0), ("owned", 0), ("owned_sum", 0), ("middle", 0)]);
+    for event in sorted.iter().filter(|event| event.source == "s") {
+        let (time, left, right) = (event.time.0, text(event, "left"), text(event, "right"));
+        if holder(name, time).as_ref() == Some(&left) {
+            *found.get_mut("owned").unwrap() += 1;
+            *found.get_mut("owned_sum").unwrap() += event.data["amount"].number().unwrap();
+        }
+        if left != name {
+            continue;
+        }
+        *found.get_mut("total_n").unwrap() += count(&right, time);
+        let weight = match text(event, "colour").as_str() {
+            "red" => 10,
+            "green" => -3,
+            "pink" => 1,
+            _ => 0,
+        };
+        *found.get_mut("weights").unwrap() += weight;
+        *found.get_mut("held").unwrap() += i64::from(holder(&right, time).as_deref() == Some("entity 1"));
+        let middle =
+            sorted.iter().filter(|event| event.source == "s" && event.time.0 < time && text(event, "right") == left);
+        found.insert("middle", middle.map(|event| count(&text(event, "left"), event.time.0)).sum());
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn joined_views_agree_live_in_batch_and_with_a_plain_reading(events in mixed(), cuts in cuts()) {
+        let set = joined();
+        let batch = batch(&set, &events, &cuts);
+        for max_rows in [0, 3, 1000] {
+            prop_assert_eq!(&live(&set, &events, &cuts, max_rows), &batch);
+        }
+        let mut rows = batch.iter();
+        for cut in &cuts {
+            for number in 0..4 {
+                let row = rows.next().unwrap();
+                for (feature, wanted) in naive_joined(&events, &name(number), *cut) {
+                    let place = set.schema().position(feature).unwrap();
+                    prop_assert_eq!(row.0[place], wanted, "{} of {} at {}", feature, name(number), cut);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_logs_are_read_changes_nothing(events in mixed(), cuts in cuts(), seed in any::<u64>()) {
+        let set = joined();
+        let mut other = events.clone();
+        let jitter = |event: &Event| (event.id.parse::<u64>().unwrap() + 1).wrapping_mul(seed | 1) % LATENESS as u64;
+        other.sort_by_key(|event| event.time.0 + jitter(event) as i64);
+        prop_assert_eq!(live(&set, &other, &cuts, 3), live(&set, &events, &cuts, 3));
+        // One log after the other, as files are read.
+        let cut = [cuts[cuts.len() - 1].max(40 * DAY)];
+        other.sort_by_key(|event| event.source == "s");
+        prop_assert_eq!(live(&set, &other, &cut, 3), live(&set, &events, &cut, 3));
+        other.sort_by_key(|event| event.source == "t");
+        prop_assert_eq!(live(&set, &other, &cut, 3), live(&set, &events, &cut, 3));
+    }
+
+    #[test]
+    fn a_joined_event_taken_back_was_never_there(events in mixed(), pick in any::<prop::sample::Index>()) {
+        prop_assume!(!events.is_empty());
+        let set = joined();
+        let gone = &events[pick.index(events.len())];
+        let mut state = FeatureState::with_max_rows(2);
+        for event in &events {
+            state.add(&set, partition(event), event);
+            state.advance(&set, event.time);
+        }
+        if state.retract(&set, gone).is_ok() {
+            let without: Vec<Event> = events.iter().filter(|event| event.id != gone.id).cloned().collect();
+            let cut = Timestamp(40 * DAY);
+            state.advance(&set, cut);
+            let wanted = live(&set, &without, &[cut.0], 5);
+            for number in 0..4u8 {
+                prop_assert_eq!(&state.vector_at(&set, &name(number), cut), &wanted[usize::from(number)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_joined_views_goes_on(events in mixed(), split in any::<prop::sample::Index>()) {
+        let set = joined();
+        let split = split.index(events.len() + 1);
+        let mut state = FeatureState::with_max_rows(4);
+        for event in &events[..split] {
+            state.add(&set, partition(event), event);
+            state.advance(&set, Timestamp(event.time.0 - LATENESS));
+        }
+        let bytes = state.snapshot(&set);
+        let mut restored = FeatureState::restore(&set, &bytes).unwrap();
+        prop_assert_eq!(&restored.snapshot(&set), &bytes);
+        for event in &events[split..] {
+            prop_assert_eq!(state.add(&set, partition(event), event), restored.add(&set, partition(event), event));
+        }
+        let cut = Timestamp(40 * DAY);
+        state.advance(&set, cut);
+        restored.advance(&set, cut);
+        for number in 0..4 {
+            prop_assert_eq!(state.vector_at(&set, &name(number), cut), restored.vector_at(&set, &name(number), cut));
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_at_its_place() {
+    let side = |joins: Json| json!({"entity": "left", "joins": joins});
+    let view =
+        |joins: Json| json!({"source": "s", "sides": [side(joins)], "define": [{"name": "n", "aggregate": "count"}]});
+    let one = |joins: Json| json!({"views": {"a": view(joins), "b": view(json!([]))}, "tokens": ["a"]});
+    let table = json!({"path": "w.csv", "key": "colour", "columns": {"weight": "integer"}});
+    let mut with_table = one(json!([{"table": "weights", "key": "colour", "fields": {"weight": "height"}}]));
+    with_table["tables"] = json!({"weights": table});
+    for (config, message) in [
+        (
+            one(json!([{"view": "c", "key": "left", "fields": {}}])),
+            "views.a.sides.0.joins.0.view: unknown view `c` (available: a, b)",
+        ),
+        (
+            one(json!([{"view": "b", "key": "left", "fields": {"x": "m"}}])),
+            "views.a.sides.0.joins.0.fields.x: unknown feature `m` (available: n)",
+        ),
+        (
+            one(json!([{"view": "b", "key": "centre", "fields": {"x": "n"}}])),
+            "views.a.sides.0.joins.0.key: unknown column `centre` (available: amount, colour, left, right)",
+        ),
+        (
+            one(json!([{"view": "b", "table": "b", "key": "left", "fields": {"x": "n"}}])),
+            "views.a.sides.0.joins.0: either `view` and `key`, or `table` and `key`, or `owner_of` is needed",
+        ),
+        (
+            one(json!([{"owner_of": "right", "fields": {"x": "owner"}}])),
+            "views.a.sides.0.joins.0: `owner_of` needs `features.ownership`: a source of transfers",
+        ),
+        (
+            one(json!([{"view": "a", "key": "left", "fields": {"x": "n"}}])),
+            "views.a: views join each other in a circle: a",
+        ),
+        (with_table, "views.a.sides.0.joins.0.fields.weight: unknown column `height` (available: weight)"),
+        (
+            json!({"views": {"a": view(json!([])), "b": view(json!([]))}}),
+            "tokens: with several views it must be said which make up a token's features: `tokens = [...]`",
+        ),
+        (
+            json!({"views": {"a": view(json!([])), "b": view(json!([]))}, "tokens": ["a", "b"]}),
+            "views.b.define: the feature `n` is defined twice",
+        ),
+        (json!({"views": {"a": view(json!([]))}, "tokens": ["c"]}), "tokens.0: unknown view `c` (available: a)"),
+    ] {
+        let config: FeaturesConfig = serde_json::from_value(config).unwrap();
+        let columns =
+            [("left", Kind::Text), ("right", Kind::Text), ("amount", Kind::Number(1)), ("colour", Kind::Text)];
+        let columns = columns.map(|(name, kind)| (name.to_string(), Column { kind, privacy: Privacy::Public }));
+        let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms: LATENESS, order: None };
+        let found = FeatureSet::new(&config, &BTreeMap::from([("s".to_string(), shape)]), &Tables::new());
+        assert_eq!(found.unwrap_err().to_string(), message);
+    }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use enliven_types::{Period, Privacy};
+use enliven_types::{ColumnType, Period, Privacy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,10 +26,22 @@ pub struct SourceConfig {
     /// Columns that not everybody may see; the others are public.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub privacy: BTreeMap<String, Privacy>,
+    /// An event may be so much older than the latest one before it in its partition's log; a later
+    /// one is counted, kept aside and shown, and changes nothing.
+    #[serde(default = "week")]
+    pub allowed_lateness: Period,
+    /// A whole-number column that orders events of the same time, such as the index of a log in its
+    /// block; without it, and where it is equal, the hash of the id does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
     /// An event dated further in the future than this, by the clock of the machine that reads it, is
     /// refused, so that one wrong date cannot make every later event late.
     #[serde(default = "day")]
     pub max_future: Period,
+}
+
+fn week() -> Period {
+    Period::Fixed(7 * 86_400_000)
 }
 
 fn day() -> Period {
@@ -48,10 +60,39 @@ pub enum SourceKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileConfig {
-    /// The path, relative to the manifest.
-    pub path: String,
+    /// The path, relative to the manifest; or several: each file is a partition of its own, with its
+    /// own log and watermark.
+    pub path: Paths,
     /// How rows are written.
     pub format: Format,
+}
+
+/// One file or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Paths {
+    /// One partition.
+    One(String),
+    /// A partition each.
+    Several(Vec<String>),
+}
+
+impl Paths {
+    /// The files, in the order of their partitions.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Paths::One(path) => std::slice::from_ref(path),
+            Paths::Several(paths) => paths,
+        }
+    }
+}
+
+impl SourceConfig {
+    /// How many partitions the source has.
+    pub fn partitions(&self) -> u32 {
+        let SourceKind::File(file) = &self.from;
+        file.path.all().len() as u32
+    }
 }
 
 /// How rows are written. One row is one line.
@@ -62,28 +103,4 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     JsonLines,
-}
-
-/// The type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ColumnType {
-    /// Text, at most 8 KiB.
-    Text,
-    /// A whole number of at most 2^53 - 1.
-    Integer,
-    /// `true` or `false`, in any case.
-    Boolean,
-    /// A decimal number; kept as a whole number of units with this many decimal places.
-    Decimal(u8),
-}
-
-impl ColumnType {
-    /// Decimal places of a unit.
-    pub fn scale(self) -> u8 {
-        match self {
-            ColumnType::Decimal(scale) => scale,
-            _ => 0,
-        }
-    }
 }

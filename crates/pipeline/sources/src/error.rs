@@ -42,7 +42,7 @@ pub enum SourceError {
         available: String,
     },
     /// A list that needs an entry has none.
-    #[error("source `{name}`: `{field}` must name at least one column")]
+    #[error("source `{name}`: `{field}` must name at least one")]
     Empty {
         /// The source's name.
         name: String,
@@ -59,10 +59,32 @@ pub enum SourceError {
         /// The places asked for.
         places: u8,
     },
-    /// How far ahead events may lie is a month or a year.
-    #[error("source `{name}`: `max_future` is a fixed length, such as `1d`")]
-    MaxFuture {
+    /// A length that is a month or a year.
+    #[error("source `{name}`: `{field}` is a fixed length, such as `1d`")]
+    Length {
         /// The source's name.
         name: String,
+        /// The field of the configuration.
+        field: &'static str,
+    },
+    /// Events are ordered by something that is no whole number.
+    #[error("source `{name}`: `order` names the column `{column}`, which is not of the type `integer`")]
+    Order {
+        /// The source's name.
+        name: String,
+        /// The column.
+        column: String,
+    },
+    /// A table of facts cannot be read as a whole.
+    #[error("table `{name}`: {path}{at}: {reason}")]
+    Table {
+        /// The table's name.
+        name: String,
+        /// The file.
+        path: String,
+        /// Which row and column, where there is one to blame.
+        at: String,
+        /// What is wrong.
+        reason: String,
     },
 }

@@ -31,30 +31,30 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens the file of the source called `name`; relative paths start at `base`. Rows that lie too
-    /// far in the future of the machine's clock are refused.
-    pub fn open(name: &str, config: &SourceConfig, base: &Path) -> Result<FileSource, SourceError> {
-        let SourceKind::File(FileConfig { path, .. }) = &config.from;
-        let full = base.join(path);
+    /// Opens the file of a partition of the source called `name`; relative paths start at `base`. Rows
+    /// that lie too far in the future of the machine's clock are refused.
+    pub fn open(name: &str, config: &SourceConfig, partition: u32, base: &Path) -> Result<FileSource, SourceError> {
+        let full = base.join(path_of(config, partition));
         let file = File::open(&full).map_err(|error| SourceError::Read {
             name: name.to_string(),
             path: full.display().to_string(),
             reason: error.to_string(),
         })?;
-        let mut source = FileSource::from_reader(name, config, Box::new(file))?;
+        let mut source = FileSource::from_reader(name, config, partition, Box::new(file))?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX));
         source.reader = source.reader.reading_at(now);
         Ok(source)
     }
 
-    /// Reads rows from any bytes.
+    /// Reads rows from any bytes, as if they were the file of a partition.
     pub fn from_reader(
         name: &str,
         config: &SourceConfig,
+        partition: u32,
         bytes: Box<dyn Read + Send>,
     ) -> Result<FileSource, SourceError> {
-        let SourceKind::File(FileConfig { path, format }) = &config.from;
+        let SourceKind::File(FileConfig { format, .. }) = &config.from;
         let reader = RowReader::new(name, config)?;
         let mut source = FileSource {
             lines: BufReader::new(bytes),
@@ -66,7 +66,7 @@ impl FileSource {
             width: 0,
             line: 0,
             name: name.to_string(),
-            file: path.clone(),
+            file: path_of(config, partition).to_string(),
             done: false,
         };
         if *format == Format::Csv {
@@ -138,20 +138,19 @@ impl FileSource {
             serde_json::from_str(line).map_err(|error| (None, format!("is not a JSON object: {error}")))?;
         let mut owned = Vec::new();
         for (ours, theirs) in &self.keys {
-            let text = match object.get(theirs) {
-                None => continue,
-                Some(serde_json::Value::String(text)) => text.clone(),
-                Some(serde_json::Value::Null) => return Err((Some(ours.clone()), "is null".into())),
-                Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => {
-                    return Err((Some(ours.clone()), "is a list or an object, a single value is needed".into()));
-                }
-                Some(other) => other.to_string(),
-            };
-            owned.push((ours.as_str(), text));
+            if let Some(value) = object.get(theirs) {
+                owned.push((ours.as_str(), single(value).map_err(|reason| (Some(ours.clone()), reason))?));
+            }
         }
         let texts = owned.iter().map(|(name, text)| (*name, text.as_str())).collect();
         self.reader.event(&texts)
     }
+}
+
+/// The file of a partition; none is called "".
+fn path_of(config: &SourceConfig, partition: u32) -> &str {
+    let SourceKind::File(file) = &config.from;
+    file.path.all().get(partition as usize).map_or("", String::as_str)
 }
 
 impl Iterator for FileSource {
@@ -177,20 +176,32 @@ impl Iterator for FileSource {
     }
 }
 
+/// The text of a single JSON value.
+pub(crate) fn single(value: &serde_json::Value) -> Result<String, String> {
+    match value {
+        serde_json::Value::String(text) => Ok(text.clone()),
+        serde_json::Value::Null => Err("is null".into()),
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            Err("is a list or an object, a single value is needed".into())
+        }
+        other => Ok(other.to_string()),
+    }
+}
+
 /// Splits lines of CSV into cells. The parser is kept: building its tables costs more than a line.
-struct Splitter {
+pub(crate) struct Splitter {
     reader: csv_core::Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Splitter {
-    fn new() -> Splitter {
+    pub(crate) fn new() -> Splitter {
         Splitter { reader: csv_core::Reader::new(), text: Vec::new(), ends: Vec::new() }
     }
 
     /// The cells of one line.
-    fn cells(&mut self, line: &str) -> Result<Vec<&str>, String> {
+    pub(crate) fn cells(&mut self, line: &str) -> Result<Vec<&str>, String> {
         // An odd number of quotes means that one is never closed.
         if line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
             return Err("a quote is opened and never closed".into());

@@ -8,8 +8,10 @@ mod config;
 mod error;
 mod file;
 mod row;
+mod table;
 
-pub use config::{ColumnType, FileConfig, Format, SourceConfig, SourceKind};
+pub use config::{FileConfig, Format, Paths, SourceConfig, SourceKind};
 pub use error::SourceError;
 pub use file::FileSource;
 pub use row::{BadRow, RowReader};
+pub use table::{TableRow, read_table};

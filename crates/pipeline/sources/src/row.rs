@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use enliven_types::{Event, Period, Timestamp, Value};
+use enliven_types::{ColumnType, Event, Period, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnType, SourceConfig, SourceError};
+use crate::{SourceConfig, SourceError};
 
 const MAX_TEXT_BYTES: usize = 8 << 10;
 const MAX_ID_BYTES: usize = 1 << 10;
@@ -79,8 +79,20 @@ impl RowReader {
         if !config.columns.contains_key(&config.time) {
             return Err(unknown("time", &config.time));
         }
-        if !matches!(config.max_future, Period::Fixed(_)) {
-            return Err(SourceError::MaxFuture { name: name.to_string() });
+        if let Some(column) = &config.order {
+            match config.columns.get(column) {
+                Some(ColumnType::Integer) => {}
+                Some(_) => return Err(SourceError::Order { name: name.to_string(), column: column.clone() }),
+                None => return Err(unknown("order", column)),
+            }
+        }
+        for (field, period) in [("max_future", config.max_future), ("allowed_lateness", config.allowed_lateness)] {
+            if !matches!(period, Period::Fixed(_)) {
+                return Err(SourceError::Length { name: name.to_string(), field });
+            }
+        }
+        if config.partitions() == 0 {
+            return Err(SourceError::Empty { name: name.to_string(), field: "path" });
         }
         Ok(RowReader { name: name.to_string(), config: config.clone(), not_after: Timestamp::RANGE.1 })
     }
@@ -137,7 +149,7 @@ fn show(value: &Value) -> String {
     }
 }
 
-fn parse(text: &str, kind: ColumnType) -> Result<Value, String> {
+pub(crate) fn parse(text: &str, kind: ColumnType) -> Result<Value, String> {
     let shown = || text.chars().take(40).collect::<String>();
     match kind {
         ColumnType::Text if text.len() > MAX_TEXT_BYTES => {

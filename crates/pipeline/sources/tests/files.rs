@@ -16,7 +16,7 @@ const CSV: &str = r#"{
 
 fn read(config: &SourceConfig, text: &'static [u8]) -> (Vec<String>, Vec<String>) {
     let (mut events, mut bad) = (Vec::new(), Vec::new());
-    for row in FileSource::from_reader("results", config, Box::new(text)).unwrap() {
+    for row in FileSource::from_reader("results", config, 0, Box::new(text)).unwrap() {
         match row.unwrap() {
             Ok(event) => events.push(String::from_utf8(event.to_bytes()).unwrap()),
             Err(row) => bad.push(row.to_string()),
@@ -87,7 +87,7 @@ fn wrong_configurations_are_named() {
     ] {
         let json = CSV.replace(from, to);
         let text: &[u8] = b"date,home_team,away,score,fee,neutral\n";
-        let error = FileSource::from_reader("results", &config(&json), Box::new(text)).err().unwrap();
+        let error = FileSource::from_reader("results", &config(&json), 0, Box::new(text)).err().unwrap();
         assert!(error.to_string().contains(want), "{error}");
     }
 }

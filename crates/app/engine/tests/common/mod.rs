@@ -30,6 +30,7 @@ pub fn assets() -> Assets {
     Assets {
         template: std::fs::read_to_string(example().join("card.svg.jinja")).unwrap(),
         model: std::fs::read(example().join("model.cbor")).unwrap(),
+        tables: Default::default(),
     }
 }
 
@@ -50,11 +51,18 @@ pub struct World {
 impl World {
     /// With the matches of South America in its log, before the first epoch.
     pub fn new(plan: Plan) -> World {
+        World::over(plan, &[("results.csv", south_america())])
+    }
+
+    /// With the events of these files in its log, before the first epoch.
+    pub fn over(plan: Plan, files: &[(&str, String)]) -> World {
         let plan = Arc::new(plan);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let blocks: Arc<dyn BlockStore> = Arc::new(MemoryBlocks::new());
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("results.csv"), south_america()).unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         ingest(&plan, &*store, folder.path(), |_| {}).unwrap();
         let config = DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() };
         let chain = Arc::new(DevChain::memory(config));

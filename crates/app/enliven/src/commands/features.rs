@@ -1,11 +1,11 @@
 //! The features of a collection, without posting anything: what they are, what they are worth, how
 //! they differ, and tables of them for other tools.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use enliven_features::{Description, FeatureView, point_in_time};
+use enliven_features::{Description, FeatureSet, backfill, point_in_time};
 use enliven_types::{Digest, Event, FeatureVector, Fixed, Timestamp, Value};
 use serde::Serialize;
 
@@ -19,30 +19,55 @@ use crate::table::{Cells, Table};
 /// Runs a command on features.
 pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<(), CliError> {
     let loaded = Loaded::read(&place.manifest)?;
-    let view = loaded.features()?;
+    let features = loaded.features()?;
     match command {
-        FeaturesCommand::Show { entity: None, .. } => list(&view, output),
-        FeaturesCommand::Show { entity: Some(entity), at } => values(&loaded, &view, entity, at.as_deref(), output)?,
-        FeaturesCommand::Explain { name } => explain(&view, name, output)?,
-        FeaturesCommand::Diff { other } => diff(&view, &Loaded::read(other)?.features()?, output),
+        FeaturesCommand::Show { entity: None, .. } => list(&features, output),
+        FeaturesCommand::Show { entity: Some(entity), at } => {
+            values(&loaded, &features, entity, at.as_deref(), output)?;
+        }
+        FeaturesCommand::Explain { name } => explain(&features, name, output)?,
+        FeaturesCommand::Diff { other } => diff(&features, &Loaded::read(other)?.features()?, output),
         FeaturesCommand::Late => late(place, output)?,
-        FeaturesCommand::Backfill { file } => backfill(&loaded, &view, file, output)?,
+        FeaturesCommand::Backfill { file } => write_backfill(&loaded, &features, file, output)?,
         FeaturesCommand::Export { file, from, until } => {
-            export(&loaded, &view, file, [from.as_deref(), until.as_deref()], output)?;
+            export(&loaded, &features, file, [from.as_deref(), until.as_deref()], output)?;
         }
     }
     Ok(())
 }
 
-fn list(view: &FeatureView, output: &Output) {
-    let descriptions = view.describe();
-    let width = descriptions.iter().map(|one| one.name.len()).max().unwrap_or(0);
-    let mut text = format!("definition {}\n{} features\n", view.digest(), descriptions.len());
-    for one in descriptions {
-        let filter = one.filter.as_ref().map_or_else(String::new, |filter| format!(" where {filter}"));
-        let _ = writeln!(text, "{:<width$}  {}{filter}; {}", one.name, one.computes, one.window);
+#[derive(Serialize)]
+struct ViewShown<'a> {
+    view: &'a str,
+    source: &'a str,
+    /// Whether its features are part of a token's vector; those of other views are there to be joined.
+    token: bool,
+    definition: Digest,
+    features: &'a [Description],
+}
+
+fn list(features: &FeatureSet, output: &Output) {
+    let shown: Vec<ViewShown<'_>> = features
+        .views()
+        .map(|(name, view)| ViewShown {
+            view: name,
+            source: view.source(),
+            token: features.makes_tokens(name),
+            definition: view.digest(),
+            features: view.describe(),
+        })
+        .collect();
+    let width = shown.iter().flat_map(|view| view.features).map(|one| one.name.len()).max().unwrap_or(0);
+    let mut text = format!("definition {}\n{} features of a token\n", features.digest(), features.describe().len());
+    for view in &shown {
+        let role = if view.token { "" } else { ", for joins" };
+        let _ = writeln!(text, "\nview {} of `{}`{role}", view.view, view.source);
+        for one in view.features {
+            let filter = one.filter.as_ref().map_or_else(String::new, |filter| format!(" where {filter}"));
+            let _ = writeln!(text, "{:<width$}  {}{filter}; {}", one.name, one.computes, one.window);
+        }
     }
-    output.result(&serde_json::json!({ "definition": view.digest(), "features": descriptions }), &text);
+    output.result(&serde_json::json!({ "definition": features.digest(), "views": shown }), &text);
 }
 
 #[derive(Serialize)]
@@ -54,26 +79,25 @@ struct Shown<'a> {
 
 fn values(
     loaded: &Loaded,
-    view: &FeatureView,
+    features: &FeatureSet,
     entity: &str,
     at: Option<&str>,
     output: &Output,
 ) -> Result<(), CliError> {
-    let events = read_events(loaded)?;
+    let events = read_events(loaded, features)?;
     let at = match at {
         Some(text) => instant(text)?,
         None => after_the_last(&events),
     };
     let wanted = entity.to_lowercase();
-    let names: BTreeSet<String> = events.iter().flat_map(|event| view.entities(event)).collect();
-    let Some(name) = names.iter().find(|name| name.to_lowercase() == wanted) else {
+    let all = backfill(features, &events, &[at]);
+    let Some((name, _, vector)) = all.iter().find(|(name, _, _)| name.to_lowercase() == wanted) else {
         return Err(CliError::Usage(format!(
-            "no entity is called `{entity}`; there are {}\nhint: `enliven features backfill FILE` writes all of them",
-            names.len()
+            "no entity with an event before {at} is called `{entity}`; there are {}\nhint: `enliven features backfill FILE` writes all of them",
+            all.len()
         )));
     };
-    let vector = point_in_time(view, &events, &[(name.clone(), at)]).pop().unwrap_or_default();
-    let shown: Vec<Shown<'_>> = view
+    let shown: Vec<Shown<'_>> = features
         .describe()
         .iter()
         .zip(&vector.0)
@@ -85,14 +109,15 @@ fn values(
         let _ = writeln!(text, "{:<width$}  {:>14} {}", one.name, one.value, one.unit);
     }
     let document =
-        serde_json::json!({ "entity": name, "at": at.to_string(), "definition": view.digest(), "features": shown });
+        serde_json::json!({ "entity": name, "at": at.to_string(), "definition": features.digest(), "features": shown });
     output.result(&document, &text);
     Ok(())
 }
 
-fn explain(view: &FeatureView, name: &str, output: &Output) -> Result<(), CliError> {
-    let Some(one) = view.describe().iter().find(|one| one.name == name) else {
-        let available = view.describe().iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
+fn explain(features: &FeatureSet, name: &str, output: &Output) -> Result<(), CliError> {
+    let all = || features.views().flat_map(|(_, view)| view.describe());
+    let Some(one) = all().find(|one| one.name == name) else {
+        let available = all().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(CliError::Usage(format!("unknown feature `{name}` (available: {available})")));
     };
     let mut text = format!("{}: {}\n", one.name, one.computes);
@@ -119,11 +144,11 @@ struct Difference {
 }
 
 /// What the other definition has, has not, or has otherwise.
-fn diff(view: &FeatureView, other: &FeatureView, output: &Output) {
-    let by_name = |view: &FeatureView| -> BTreeMap<String, Digest> {
-        view.describe().iter().map(|one: &Description| (one.name.clone(), one.digest)).collect()
+fn diff(features: &FeatureSet, other: &FeatureSet, output: &Output) {
+    let by_name = |features: &FeatureSet| -> BTreeMap<String, Digest> {
+        features.describe().iter().map(|one: &Description| (one.name.clone(), one.digest)).collect()
     };
-    let (ours, theirs) = (by_name(view), by_name(other));
+    let (ours, theirs) = (by_name(features), by_name(other));
     let mut found = Difference::default();
     for (name, digest) in &ours {
         match theirs.get(name) {
@@ -173,56 +198,53 @@ struct Written {
     definition: Digest,
 }
 
-/// Every entity at the watermark of every epoch.
-fn backfill(loaded: &Loaded, view: &FeatureView, file: &Path, output: &Output) -> Result<(), CliError> {
+/// Every token at the watermark of every epoch.
+fn write_backfill(loaded: &Loaded, features: &FeatureSet, file: &Path, output: &Output) -> Result<(), CliError> {
     let mut progress = output.progress("backfill", 2);
-    let events = read_events(loaded)?;
+    let events = read_events(loaded, features)?;
     progress.tell(1, 2, "reading features");
     let epochs = &loaded.manifest.epochs;
     let start = epochs.period.index(instant(&epochs.start)?);
-    let mut first_seen: BTreeMap<String, Timestamp> = BTreeMap::new();
-    for event in &events {
-        for name in view.entities(event) {
-            let first = first_seen.entry(name).or_insert(event.time);
-            *first = event.time.min(*first);
-        }
-    }
     let end = after_the_last(&events);
-    let mut labels = Vec::new();
+    let mut watermarks = Vec::new();
     for index in start.. {
         let watermark = epochs.period.start(index);
-        let known = first_seen.iter().filter(|(_, first)| **first < watermark);
-        labels.extend(known.map(|(name, _)| (name.clone(), watermark)));
+        watermarks.push(watermark);
         // The last epoch is the first that sees every event.
         if watermark >= end || watermark >= Timestamp::RANGE.1 {
             break;
         }
     }
-    let vectors = point_in_time(view, &events, &labels);
-    let mut table = Table { facts: facts(view, &events), ..Table::default() };
-    let (names, times): (Vec<String>, Vec<Timestamp>) = labels.into_iter().unzip();
+    let (mut names, mut times, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, time, vector) in backfill(features, &events, &watermarks) {
+        names.push(name);
+        times.push(time.0);
+        vectors.push(vector);
+    }
+    let mut table = Table { facts: facts(features, &events), ..Table::default() };
     table.columns.push(("entity".into(), Cells::Text(names)));
-    table.columns.push(("as_of".into(), Cells::Time(times.into_iter().map(|time| time.0).collect())));
-    add_features(&mut table, view, &vectors);
-    finish(table, view, file, progress, output)
+    table.columns.push(("as_of".into(), Cells::Time(times)));
+    add_features(&mut table, features, &vectors);
+    finish(table, features, file, progress, output)
 }
 
 /// One row for each event and side: the features of that side's entity just before the event, and
 /// the event's own data, from which labels are taken.
 fn export(
     loaded: &Loaded,
-    view: &FeatureView,
+    features: &FeatureSet,
     file: &Path,
     span: [Option<&str>; 2],
     output: &Output,
 ) -> Result<(), CliError> {
+    let view = features.token_view();
     let mut progress = output.progress("export", 2);
-    let events = read_events(loaded)?;
+    let events = read_events(loaded, features)?;
     progress.tell(1, 2, "reading features");
     let from = span[0].map_or(Ok(Timestamp::RANGE.0), instant)?;
     let until = span[1].map_or(Ok(Timestamp::RANGE.1), instant)?;
     let (mut labels, mut rows) = (Vec::new(), Vec::new());
-    for event in events.iter().filter(|event| event.source == view.source()) {
+    for (_, event) in events.iter().filter(|(_, event)| event.source == view.source()) {
         if event.time < from || event.time >= until {
             continue;
         }
@@ -231,14 +253,18 @@ fn export(
             rows.push((event, side as i64));
         }
     }
-    let vectors = point_in_time(view, &events, &labels);
-    let mut table = Table { facts: facts(view, &events), ..Table::default() };
+    if labels.is_empty() && !events.is_empty() {
+        let reason = "no event names a token: those that are found by their owner have no training rows";
+        return Err(CliError::Usage(reason.into()));
+    }
+    let vectors = point_in_time(features, &events, &labels);
+    let mut table = Table { facts: facts(features, &events), ..Table::default() };
     let texts = |of: &dyn Fn(&Event) -> String| Cells::Text(rows.iter().map(|(event, _)| of(event)).collect());
     table.columns.push(("event_id".into(), texts(&|event| event.id.clone())));
     table.columns.push(("side".into(), Cells::Decimal(0, rows.iter().map(|(_, side)| *side).collect())));
     table.columns.push(("entity".into(), Cells::Text(labels.into_iter().map(|(name, _)| name).collect())));
     table.columns.push(("as_of".into(), Cells::Time(rows.iter().map(|(event, _)| event.time.0).collect())));
-    add_features(&mut table, view, &vectors);
+    add_features(&mut table, features, &vectors);
     for (column, kind) in &loaded.manifest.sources[view.source()].columns {
         let value = |event: &Event| event.data.get(column).cloned();
         let numbers =
@@ -251,26 +277,28 @@ fn export(
         };
         table.columns.push((format!("event_{column}"), cells));
     }
-    finish(table, view, file, progress, output)
+    finish(table, features, file, progress, output)
 }
 
-fn add_features(table: &mut Table, view: &FeatureView, vectors: &[FeatureVector]) {
-    for (place, one) in view.describe().iter().enumerate() {
+fn add_features(table: &mut Table, features: &FeatureSet, vectors: &[FeatureVector]) {
+    for (place, one) in features.describe().iter().enumerate() {
         let numbers = vectors.iter().map(|vector| vector.0[place]).collect();
         table.columns.push((one.name.clone(), Cells::Decimal(one.scale, numbers)));
     }
 }
 
 /// Which definition and which events the table is of.
-fn facts(view: &FeatureView, events: &[Event]) -> Vec<(String, String)> {
+fn facts(features: &FeatureSet, events: &[(u32, Event)]) -> Vec<(String, String)> {
     let mut log = Vec::new();
-    for event in events {
+    let mut offsets: BTreeMap<String, u64> = BTreeMap::new();
+    for (partition, event) in events {
         log.extend_from_slice(&event.digest().0);
+        *offsets.entry(format!("{}/{partition}", event.source)).or_default() += 1;
     }
+    let offsets: Vec<String> = offsets.into_iter().map(|(partition, offset)| format!("{partition} {offset}")).collect();
     let facts = [
-        ("enliven.definition", view.digest().to_string()),
-        ("enliven.source", view.source().to_string()),
-        ("enliven.offset", events.len().to_string()),
+        ("enliven.definition", features.digest().to_string()),
+        ("enliven.offsets", offsets.join(", ")),
         ("enliven.watermark", after_the_last(events).to_string()),
         ("enliven.events", Digest::sha256(&log).to_string()),
     ];
@@ -279,7 +307,7 @@ fn facts(view: &FeatureView, events: &[Event]) -> Vec<(String, String)> {
 
 fn finish(
     table: Table,
-    view: &FeatureView,
+    features: &FeatureSet,
     file: &Path,
     progress: crate::output::Progress,
     output: &Output,
@@ -287,15 +315,16 @@ fn finish(
     table.write(file)?;
     let (rows, columns) = (table.rows(), table.columns.len());
     progress.done(&format!("{rows} rows"));
-    let written = Written { file: file.display().to_string(), rows, columns, definition: view.digest() };
-    let text = format!("{rows} rows of {columns} columns written to {}\ndefinition {}", written.file, view.digest());
+    let written = Written { file: file.display().to_string(), rows, columns, definition: features.digest() };
+    let text =
+        format!("{rows} rows of {columns} columns written to {}\ndefinition {}", written.file, features.digest());
     output.result(&written, &text);
     Ok(())
 }
 
 /// The first instant that sees every event.
-fn after_the_last(events: &[Event]) -> Timestamp {
-    events.iter().map(|event| Timestamp(event.time.0 + 1)).max().unwrap_or(Timestamp(0))
+fn after_the_last(events: &[(u32, Event)]) -> Timestamp {
+    events.iter().map(|(_, event)| Timestamp(event.time.0 + 1)).max().unwrap_or(Timestamp(0))
 }
 
 fn instant(text: &str) -> Result<Timestamp, CliError> {

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use enliven_engine::{Plan, reference_field, training_rows};
+use enliven_engine::{reference_field, training_rows};
 use enliven_models::{Artifact, Evaluation, PairModel, evaluate, train};
 use enliven_types::{Block, Digest};
 use serde::Serialize;
@@ -48,21 +48,20 @@ pub fn run(place: &Place, dry_run: bool, output: &Output) -> Result<(), CliError
 
 /// Trains and evaluates in memory.
 pub fn fit(loaded: &Loaded, output: &Output) -> Result<(Report, Block), CliError> {
-    let manifest = loaded.check()?;
-    let view = Plan::check_features(&manifest)?;
+    let (manifest, features) = (&loaded.manifest, loaded.features()?);
     let mut progress = output.progress("train", 4);
     progress.tell(0, 4, "reading events");
-    let events = read_events(loaded)?;
+    let events = read_events(loaded, &features)?;
     progress.tell(1, 4, "point-in-time rows");
-    let rows = training_rows(&manifest, &view, &events);
+    let rows = training_rows(manifest, &features, &events);
     let (from, until) = manifest.model.train.span().map_err(enliven_engine::EngineError::from)?;
-    let field = reference_field(&manifest, &view, &events, until);
+    let field = reference_field(manifest, &features, &events, until);
     progress.tell(2, 4, "trees");
-    let trained = train(&manifest.model, view.schema(), &rows, &field)?;
+    let trained = train(&manifest.model, features.schema(), &rows, &field)?;
     progress.tell(3, 4, "evaluation");
-    let model = PairModel::new(&trained.artifact, view.schema())?;
-    let rating = manifest.rating_feature().unwrap_or_default().to_string();
-    let evaluation = evaluate(&model, &rows, view.schema(), from, until, &rating)?;
+    let model = PairModel::new(&trained.artifact, features.schema())?;
+    let rating = manifest.rating_feature(&features).unwrap_or_default().to_string();
+    let evaluation = evaluate(&model, &rows, features.schema(), from, until, &rating)?;
     let block = trained.artifact.to_block();
     let digest = Digest::of_cid(&block.cid).map_err(enliven_engine::EngineError::from)?;
     let before = std::fs::read(loaded.base().join(&manifest.model.artifact)).ok();

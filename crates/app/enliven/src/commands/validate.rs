@@ -1,4 +1,3 @@
-use enliven_engine::Plan;
 use serde_json::json;
 
 use crate::cli::Place;
@@ -9,11 +8,10 @@ use crate::output::Output;
 /// Checks a manifest; the model only if it is there.
 pub fn run(place: &Place, output: &Output) -> Result<(), CliError> {
     let loaded = Loaded::read(&place.manifest)?;
-    let manifest = loaded.check()?;
-    let view = Plan::check_features(&manifest)?;
+    let (manifest, checked) = (&loaded.manifest, loaded.features()?);
     let artifact = loaded.base().join(&manifest.model.artifact);
     let plan = if artifact.exists() { Some(loaded.plan()?) } else { None };
-    let features = view.schema().features.len();
+    let features = checked.schema().features.len();
     let text = format!(
         "{} is valid: {features} features, {} traits, a committee of {}.\n{}",
         place.manifest.display(),
@@ -26,8 +24,8 @@ pub fn run(place: &Place, output: &Output) -> Result<(), CliError> {
     );
     let document = json!({
         "valid": true,
-        "features": view.schema().features,
-        "schema": view.schema().digest(),
+        "features": checked.schema().features,
+        "schema": checked.schema().digest(),
         "definition": plan.as_ref().map(|plan| plan.definition),
         "model": plan.as_ref().map(|plan| plan.model_digest),
     });

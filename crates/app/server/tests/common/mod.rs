@@ -87,14 +87,15 @@ fn manifest(size: &Size) -> Manifest {
 fn plan(manifest: &Manifest, trained: bool) -> Plan {
     let template = std::fs::read_to_string(example().join("card.svg.jinja")).unwrap();
     if trained && let Ok(model) = std::fs::read(example().join("model.cbor")) {
-        if let Ok(plan) = Plan::new(manifest, &Assets { template: template.clone(), model }) {
+        if let Ok(plan) = Plan::new(manifest, &Assets { template: template.clone(), model, tables: Default::default() })
+        {
             return plan;
         }
         eprintln!("model.cbor does not fit the manifest; a small hand-made model is used");
     }
-    let schema = Plan::check_features(manifest).unwrap().schema().clone();
+    let schema = Plan::check_features(manifest, &Default::default()).unwrap().schema().clone();
     let model = artifact(&schema).to_block().bytes;
-    Plan::new(manifest, &Assets { template, model }).unwrap()
+    Plan::new(manifest, &Assets { template, model, tables: Default::default() }).unwrap()
 }
 
 fn first_rows(path: &Path, matches: usize) {

@@ -36,7 +36,7 @@ use code::Code;
 use node::Node;
 
 /// The most decimal places of a number.
-const MAX_SCALE: u8 = 9;
+pub(crate) const MAX_SCALE: u8 = 9;
 
 /// The kind of a field or of an expression's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
