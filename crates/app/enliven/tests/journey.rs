@@ -148,12 +148,14 @@ fn features_are_shown_explained_compared_and_written() {
     starter(temp.path(), "2025-10-01");
     let league = &temp.path().join("league");
     let listed = json(league, &["features", "show"], true);
-    let features = listed["features"].as_array().unwrap().len();
+    let features = listed["views"][0]["features"].as_array().unwrap().len();
     let amber = json(league, &["features", "show", "amber"], true);
     assert_eq!(amber["features"].as_array().unwrap().len(), features);
     assert_eq!(amber["definition"], listed["definition"]);
-    let before = json(league, &["features", "show", "Amber", "--at", "1990-01-01"], true);
-    assert_eq!(before["features"][0]["value"], "0");
+    let before = json(league, &["features", "show", "Amber", "--at", "2016-01-03"], true);
+    assert_eq!(before["features"][0]["value"], "1", "one match was played");
+    let before = json(league, &["features", "show", "Amber", "--at", "1990-01-01"], false);
+    assert!(before["error"].as_str().unwrap().contains("with an event before 1990-01-01T00:00:00Z"), "{before}");
     let explained = json(league, &["features", "explain", "form"], true);
     assert_eq!(explained["window"], "all events");
     let unknown = json(league, &["features", "explain", "from"], false);

@@ -13,68 +13,128 @@ import tempfile
 import duckdb
 
 EXTRA = """
-[[features.define]]
+[[features.views.team.define]]
 name = "least"
 aggregate = { min = "goals_for" }
 windows = ["200d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "most"
 aggregate = { max = "goals_for" }
 windows = ["200d", "lifetime"]
 default = -1
 
-[[features.define]]
+[[features.views.team.define]]
 name = "first"
 aggregate = { first = "goals_for" }
 windows = ["200d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "last"
 aggregate = { last = "goals_for" }
 windows = ["200d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "spread"
 aggregate = { standard_deviation = "goals_for" }
 windows = ["200d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "average"
 aggregate = { mean = "goals_for - goals_against" }
 windows = ["200d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "rivals"
 aggregate = { distinct = "rival" }
 windows = ["200d", "1461d"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "median"
 aggregate = { quantile = { of = "goals_for", permille = 500 } }
 windows = ["200d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "pace"
 aggregate = { rate = "1d" }
 windows = ["200d"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "last_year"
 aggregate = "count"
 windows = ["tumbling year", "session 40d"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "serious"
 aggregate = "count"
 where = "!kind.startsWith('Friend') && time.getMonth() >= 5"
 windows = ["1461d", "lifetime"]
 
-[[features.define]]
+[[features.views.team.define]]
 name = "kinds"
 aggregate = { top = { of = "kind", ranks = 2, categories = ["Friendly", "FIFA World Cup qualification", "FIFA World Cup"] } }
 windows = ["1461d", "lifetime"]
+
+# Joins as of the match: what the rival had scored and won by then, a weight from a table, and which
+# team was the last to play at home in the tournament.
+[features]
+tokens = ["team", "past"]
+
+[features.views.past]
+source = "results"
+
+SIDES
+
+[[features.views.past.define]]
+name = "rival_goals"
+aggregate = { mean = "rival_goals" }
+windows = ["1461d", "lifetime"]
+
+[[features.views.past.define]]
+name = "strong_rivals"
+aggregate = "count"
+where = "rival_wins > 100"
+windows = ["1461d", "lifetime"]
+
+[[features.views.past.define]]
+name = "weight"
+aggregate = { sum = "weight" }
+windows = ["1461d", "lifetime"]
+
+[[features.views.past.define]]
+name = "hosts"
+aggregate = { distinct = "host" }
+windows = ["1461d"]
+
+[[features.views.past.define]]
+name = "hosted_before"
+aggregate = "count"
+where = "host == rival"
+windows = ["1461d", "lifetime"]
+
+[features.ownership]
+source = "results"
+token = "tournament"
+owner = "home_team"
+
+[features.tables.kinds]
+path = "kinds.csv"
+key = "tournament"
+columns = { weight = "integer" }
 """
+
+SIDE = """
+[[features.views.past.sides]]
+entity = "{entity}_team"
+fields = {{ rival = "{rival}_team" }}
+joins = [
+    {{ view = "team", key = "{rival}_team", fields = {{ rival_goals = "goals_for_365d", rival_wins = "wins_lifetime" }} }},
+    {{ table = "kinds", key = "tournament", fields = {{ weight = "weight" }} }},
+    {{ owner_of = "tournament", fields = {{ host = "owner" }} }},
+]
+"""
+
+WEIGHTS = {"Friendly": 1, "FIFA World Cup qualification": 5, "FIFA World Cup": 20, "Copa América": 9}
 
 
 def fnv1a(text: str) -> int:
@@ -122,6 +182,11 @@ def query(labels: str) -> str:
     columns += windows("n_qualification", "COUNT(e.t) FILTER (WHERE kind = 'FIFA World Cup qualification' AND {w})", long)
     columns += windows("n_cup", "COUNT(e.t) FILTER (WHERE kind = 'FIFA World Cup' AND {w})", long)
     columns += windows("n_all", all_of_them, long)
+    columns += windows("rival_goals", "COALESCE(ROUND(AVG(rival_goals) FILTER (WHERE {w}), 6), 0)", long)
+    columns += windows("strong_rivals", "COUNT(e.t) FILTER (WHERE rival_wins > 100 AND {w})", long)
+    columns += windows("weight", "COALESCE(SUM(weight) FILTER (WHERE {w}), 0)", long)
+    columns += [f"COUNT(DISTINCT host) FILTER (WHERE {days(1461)}) AS hosts"]
+    columns += windows("hosted_before", "COUNT(e.t) FILTER (WHERE host = rival AND {w})", long)
     columns += ["COALESCE(DATE_DIFF('day', MAX(e.t), l.as_of), 9999) AS days_idle"]
     columns += ["COUNT(e.t) FILTER (WHERE (e.t, tie) > COALESCE(l.lost, (TIMESTAMP '0001-01-01', 0::BIGINT))) AS unbeaten"]
     columns += ["COUNT(e.t) FILTER (WHERE e.session = l.session AND l.as_of - l.latest < INTERVAL 40 DAY) AS last_year_session_40d"]
@@ -154,8 +219,10 @@ def main() -> None:
         old = f'fields = {{ goals_for = "{side}_score", goals_against = "{rival}_score" }}'
         assert old in text, old
         text = text.replace(old, old[:-2] + f', rival = "{rival}_team", kind = "tournament" }}')
-    text = text.replace("# The margin of a match", EXTRA + "\n# The margin of a match", 1)
+    sides = "".join(SIDE.format(entity=entity, rival=rival) for entity, rival in (("home", "away"), ("away", "home")))
+    text = text.replace("# The margin of a match", EXTRA.replace("SIDES", sides) + "\n# The margin of a match", 1)
     (work / "enliven.toml").write_text(text)
+    (work / "kinds.csv").write_text("tournament,weight\n" + "".join(f"{kind},{weight}\n" for kind, weight in WEIGHTS.items()))
     (work / "results.csv").write_text((football / "results.csv").read_text())
     for command in ("backfill", "export"):
         subprocess.run([enliven, "features", "--manifest", work / "enliven.toml", command, work / f"{command}.parquet"], check=True)
@@ -177,8 +244,18 @@ def main() -> None:
         CREATE TABLE seen AS
             SELECT home_team AS entity, away_team AS rival, hs AS gf, aws AS ga, t, kind, tie FROM matches UNION ALL
             SELECT away_team, home_team, aws, hs, t, kind, tie FROM matches;
+        CREATE TABLE before AS SELECT DISTINCT entity, t,
+            COALESCE(SUM(gf) OVER (PARTITION BY entity ORDER BY t RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING), 0) AS rival_goals,
+            COUNT(*) FILTER (WHERE gf > ga) OVER (PARTITION BY entity ORDER BY t RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 DAY PRECEDING) AS rival_wins
+            FROM seen;
+        CREATE TABLE hosts AS SELECT kind, t, ARG_MAX(home_team, tie) AS host FROM matches GROUP BY kind, t;
+        CREATE TABLE kinds AS SELECT tournament, CAST(weight AS INT) AS weight FROM read_csv('{work}/kinds.csv', all_varchar = true);
+        CREATE TABLE joined AS SELECT s.*, b.rival_goals, b.rival_wins, COALESCE(k.weight, 0) AS weight, h.host
+            FROM seen s JOIN before b ON b.entity = s.rival AND b.t = s.t
+            LEFT JOIN kinds k ON k.tournament = s.kind
+            ASOF LEFT JOIN hosts h ON h.kind = s.kind AND s.t > h.t;
         CREATE TABLE sides AS SELECT *, SUM(gap) OVER (PARTITION BY entity ORDER BY t, tie ROWS UNBOUNDED PRECEDING) AS session
-            FROM (SELECT *, CASE WHEN t - LAG(t) OVER (PARTITION BY entity ORDER BY t, tie) < INTERVAL 40 DAY THEN 0 ELSE 1 END AS gap FROM seen);
+            FROM (SELECT * EXCLUDE (host), COALESCE(host, '') AS host, CASE WHEN t - LAG(t) OVER (PARTITION BY entity ORDER BY t, tie) < INTERVAL 40 DAY THEN 0 ELSE 1 END AS gap FROM joined);
     """)
     compared = wrong = 0
     for command in ("backfill", "export"):
@@ -201,7 +278,7 @@ def main() -> None:
                 print(db.execute(f"""SELECT g.entity, g.as_of, g.{name} AS given, w.{name} AS wanted FROM given g JOIN wanted w USING (entity, as_of)
                     WHERE ABS(CAST(g.{name} AS DOUBLE) - CAST(w.{name} AS DOUBLE)) > 0.0000011 LIMIT 3""").fetchall())
         facts = db.execute(f"SELECT DECODE(key), DECODE(value) FROM parquet_kv_metadata('{work}/{command}.parquet')").fetchall()
-        assert {"enliven.definition", "enliven.watermark", "enliven.offset"} <= {key for key, _ in facts}, facts
+        assert {"enliven.definition", "enliven.watermark", "enliven.offsets"} <= {key for key, _ in facts}, facts
         print(f"{command}: {len(names)} features of {rows} rows")
     print(f"{compared} values compared with DuckDB {duckdb.__version__}, {wrong} differ")
     sys.exit(1 if wrong or not compared else 0)
