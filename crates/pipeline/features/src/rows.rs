@@ -1,39 +1,53 @@
-//! The latest events of one entity, as rows of whole numbers in their total order.
+//! The latest events of entities, as rows of whole numbers in their total order.
+//!
+//! Most of a state is rows, so all entities of a view share one list of words: no allocation for each
+//! of a million short lists, and an entity costs eight bytes beside its rows.
 
-/// Words before the values of a row: time, tie, bits.
-const FIXED: usize = 3;
-
-/// Rows in the order of (time, tie); side by side in one list, because most of a state is rows.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Rows {
-    words: Vec<i64>,
+/// What a row holds: time, tie, one word of bits if there are filters, values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    filtered: bool,
     stride: usize,
 }
 
-impl Rows {
-    pub(crate) fn new(values: usize) -> Rows {
-        Rows { words: Vec::new(), stride: FIXED + values }
+impl Layout {
+    pub(crate) fn new(filtered: bool, values: usize) -> Layout {
+        Layout { filtered, stride: 2 + usize::from(filtered) + values }
+    }
+}
+
+/// The rows of one entity, in the order of (time, tie).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a> {
+    words: &'a [i64],
+    layout: Layout,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows that lie side by side in a list of words.
+    pub(crate) fn new(words: &'a [i64], layout: Layout) -> Rows<'a> {
+        Rows { words, layout }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.words.len().checked_div(self.stride).unwrap_or(0)
+        self.words.len() / self.layout.stride
     }
 
     pub(crate) fn time(&self, place: usize) -> i64 {
-        self.words[place * self.stride]
+        self.words[place * self.layout.stride]
     }
 
     pub(crate) fn tie(&self, place: usize) -> i64 {
-        self.words[place * self.stride + 1]
+        self.words[place * self.layout.stride + 1]
     }
 
     /// One bit for each filter that the event passes.
     pub(crate) fn bits(&self, place: usize) -> u64 {
-        self.words[place * self.stride + 2] as u64
+        if self.layout.filtered { self.words[place * self.layout.stride + 2] as u64 } else { 0 }
     }
 
     pub(crate) fn value(&self, place: usize, index: usize) -> i64 {
-        self.words[place * self.stride + FIXED + index]
+        self.words[place * self.layout.stride + 2 + usize::from(self.layout.filtered) + index]
     }
 
     /// The first row at or after `time`.
@@ -46,57 +60,250 @@ impl Rows {
         low
     }
 
-    /// Adds a row at its place; of equal rows the new one comes last.
-    pub(crate) fn insert(&mut self, time: i64, tie: i64, bits: u64, values: &[i64]) {
+    /// The place of the row with this time and tie.
+    pub(crate) fn find(&self, time: i64, tie: i64) -> Option<usize> {
+        (self.first_at(time)..self.len()).find(|place| (self.time(*place), self.tie(*place)) == (time, tie))
+    }
+
+    /// The place at which a row belongs: after those that are equal to it.
+    fn place_of(&self, time: i64, tie: i64) -> usize {
         let mut place = self.len();
         while place > 0 && (self.time(place - 1), self.tie(place - 1)) > (time, tie) {
             place -= 1;
         }
-        if self.words.len() + self.stride > self.words.capacity() {
-            // Doubling would waste up to half of a state that is mostly short lists.
-            self.words.reserve_exact((self.len() / 8 + 1) * self.stride);
-        }
-        let at = place * self.stride;
-        if at == self.words.len() {
-            self.words.extend_from_slice(&[time, tie, bits as i64]);
-            self.words.extend_from_slice(values);
-        } else {
-            let row = [time, tie, bits as i64].into_iter().chain(values.iter().copied());
-            self.words.splice(at..at, row);
-        }
+        place
     }
 
-    /// Whether there is a row with this time and tie.
-    pub(crate) fn contains(&self, time: i64, tie: i64) -> bool {
-        self.find(time, tie).is_some()
+    /// Whether the words are whole rows, in order.
+    fn is_sound(&self) -> bool {
+        let key = |place: usize| (self.time(place), self.tie(place));
+        self.words.len().is_multiple_of(self.layout.stride) && (1..self.len()).all(|place| key(place - 1) <= key(place))
     }
 
-    /// Takes out the row with this time and tie.
-    pub(crate) fn remove(&mut self, time: i64, tie: i64) {
-        if let Some(place) = self.find(time, tie) {
-            self.words.drain(place * self.stride..(place + 1) * self.stride);
+    /// All words, for a snapshot or a copy.
+    pub(crate) fn words(&self) -> &'a [i64] {
+        self.words
+    }
+}
+
+/// One event as a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) time: i64,
+    pub(crate) tie: i64,
+    pub(crate) bits: u64,
+    pub(crate) values: &'a [i64],
+}
+
+impl Row<'_> {
+    /// Writes the row over the words of its place.
+    fn write(&self, words: &mut [i64], layout: Layout) {
+        (words[0], words[1]) = (self.time, self.tie);
+        if layout.filtered {
+            words[2] = self.bits as i64;
         }
+        words[2 + usize::from(layout.filtered)..].copy_from_slice(self.values);
     }
 
-    fn find(&self, time: i64, tie: i64) -> Option<usize> {
-        (self.first_at(time)..self.len()).find(|place| (self.time(*place), self.tie(*place)) == (time, tie))
+    /// Adds the row at its place to rows in a list of their own.
+    pub(crate) fn insert_into(&self, words: &mut Vec<i64>, layout: Layout) {
+        let at = Rows::new(words, layout).place_of(self.time, self.tie) * layout.stride;
+        words.resize(words.len() + layout.stride, 0);
+        let end = words.len() - layout.stride;
+        words.copy_within(at..end, at + layout.stride);
+        self.write(&mut words[at..at + layout.stride], layout);
+    }
+}
+
+/// Where an entity's rows lie, in rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Span {
+    at: u32,
+    len: u32,
+}
+
+impl Span {
+    pub(crate) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
+/// The rows of all entities. A span has room for as many rows as [`room`] says of its length.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arena {
+    words: Vec<i64>,
+    /// Places that are free again, by the class of their room.
+    free: Vec<Vec<u32>>,
+}
+
+/// For how many rows there is room where `len` lie: 2, 4, 6, 8, 12, 16, 24, 32, 48 and so on.
+fn room(len: u32) -> u32 {
+    if len <= 8 {
+        return len.next_multiple_of(2);
+    }
+    let power = len.next_power_of_two();
+    if len <= power / 4 * 3 { power / 4 * 3 } else { power }
+}
+
+/// A number for each room.
+fn class(room: u32) -> usize {
+    if room <= 8 { room as usize / 2 } else { 2 * room.ilog2() as usize + usize::from(!room.is_power_of_two()) }
+}
+
+impl Arena {
+    pub(crate) fn rows(&self, span: Span, layout: Layout) -> Rows<'_> {
+        let start = span.at as usize * layout.stride;
+        Rows::new(&self.words[start..start + span.len() * layout.stride], layout)
+    }
+
+    fn take(&mut self, room: u32, layout: Layout) -> u32 {
+        if let Some(at) = self.free.get_mut(class(room)).and_then(Vec::pop) {
+            return at;
+        }
+        let at = self.words.len() / layout.stride;
+        self.words.resize(self.words.len() + room as usize * layout.stride, 0);
+        at as u32
+    }
+
+    fn give_back(&mut self, at: u32, room: u32) {
+        if room == 0 {
+            return;
+        }
+        let class = class(room);
+        if self.free.len() <= class {
+            self.free.resize_with(class + 1, Vec::new);
+        }
+        self.free[class].push(at);
+    }
+
+    /// Moves `count` rows from `from` on to where there is room for `len`.
+    fn move_to(&mut self, span: &mut Span, from: u32, count: u32, len: u32, layout: Layout) {
+        let (old, new) = (room(span.len), room(len));
+        let source = (span.at + from) as usize * layout.stride;
+        let source = source..source + count as usize * layout.stride;
+        if old == new {
+            self.words.copy_within(source, span.at as usize * layout.stride);
+            return;
+        }
+        let at = if new == 0 { 0 } else { self.take(new, layout) };
+        self.words.copy_within(source, at as usize * layout.stride);
+        self.give_back(span.at, old);
+        span.at = at;
+    }
+
+    /// Adds a row at its place; of equal rows the new one comes last.
+    pub(crate) fn insert(&mut self, span: &mut Span, row: Row<'_>, layout: Layout) {
+        let place = self.rows(*span, layout).place_of(row.time, row.tie);
+        let len = span.len + 1;
+        if room(span.len) < len {
+            self.move_to(span, 0, span.len, len, layout);
+        }
+        let start = span.at as usize * layout.stride;
+        let (at, end) = (start + place * layout.stride, start + span.len() * layout.stride);
+        if at < end {
+            self.words.copy_within(at..end, at + layout.stride);
+        }
+        row.write(&mut self.words[at..at + layout.stride], layout);
+        span.len = len;
+    }
+
+    /// Takes out the row at `place`.
+    pub(crate) fn remove(&mut self, span: &mut Span, place: usize, layout: Layout) {
+        let start = span.at as usize * layout.stride;
+        let at = start + place * layout.stride;
+        self.words.copy_within(at + layout.stride..start + span.len() * layout.stride, at);
+        let len = span.len - 1;
+        self.shrink(span, 0, len, layout);
     }
 
     /// Forgets the first rows.
-    pub(crate) fn drop_first(&mut self, count: usize) {
-        self.words.drain(..count * self.stride);
+    pub(crate) fn drop_first(&mut self, span: &mut Span, count: usize, layout: Layout) {
+        let len = span.len - count as u32;
+        self.shrink(span, count as u32, len, layout);
     }
 
-    /// All words, for a snapshot.
-    pub(crate) fn words(&self) -> &[i64] {
-        &self.words
+    fn shrink(&mut self, span: &mut Span, from: u32, len: u32, layout: Layout) {
+        self.move_to(span, from, len, len, layout);
+        span.len = len;
     }
 
-    /// Undoes [`Rows::words`]; none if the rows are cut off or out of order.
-    pub(crate) fn from_words(words: Vec<i64>, values: usize) -> Option<Rows> {
-        let rows = Rows { words, stride: FIXED + values };
-        let whole = rows.words.len().is_multiple_of(rows.stride);
-        let key = |place: usize| (rows.time(place), rows.tie(place));
-        (whole && (1..rows.len()).all(|place| key(place - 1) <= key(place))).then_some(rows)
+    /// Takes in the words of [`Rows::words`]; none if they are cut off or out of order.
+    pub(crate) fn put(&mut self, words: &[i64], layout: Layout) -> Option<Span> {
+        let rows = Rows::new(words, layout);
+        if !rows.is_sound() {
+            return None;
+        }
+        let len = u32::try_from(rows.len()).ok()?;
+        if len == 0 {
+            return Some(Span::default());
+        }
+        let at = self.take(room(len), layout);
+        let start = at as usize * layout.stride;
+        self.words[start..start + words.len()].copy_from_slice(words);
+        Some(Span { at, len })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rooms_are_of_different_classes() {
+        let rooms: Vec<u32> = (0..200).map(room).collect();
+        assert!(rooms.iter().zip(0..).all(|(room, len)| *room >= len && *room <= len + len / 2 + 1));
+        let mut different = rooms.clone();
+        different.dedup();
+        let mut classes: Vec<usize> = different.iter().map(|room| class(*room)).collect();
+        classes.dedup();
+        assert_eq!(classes.len(), different.len());
+    }
+
+    proptest! {
+        /// Any mix of changes to many entities leaves what sorted lists of their own would hold.
+        #[test]
+        fn an_arena_is_many_lists(steps in prop::collection::vec((0usize..5, 0u8..4, 0i64..20, 0i64..3), 0..300)) {
+            let layout = Layout::new(true, 1);
+            let mut arena = Arena::default();
+            let mut spans = [Span::default(); 5];
+            let mut lists: [Vec<[i64; 4]>; 5] = Default::default();
+            for (number, (who, what, time, tie)) in steps.into_iter().enumerate() {
+                let (span, list) = (&mut spans[who], &mut lists[who]);
+                match what {
+                    0 if !list.is_empty() => {
+                        let count = time as usize % (list.len() + 1);
+                        arena.drop_first(span, count, layout);
+                        list.drain(..count);
+                    }
+                    1 => {
+                        let found = arena.rows(*span, layout).find(time, tie);
+                        prop_assert_eq!(found, list.iter().position(|row| row[..2] == [time, tie]));
+                        if let Some(place) = found {
+                            arena.remove(span, place, layout);
+                            list.remove(place);
+                        }
+                    }
+                    _ => {
+                        let row = [time, tie, number as i64, -time];
+                        arena.insert(span, Row { time, tie, bits: number as u64, values: &[-time] }, layout);
+                        let place = list.partition_point(|other| other[..2] <= row[..2]);
+                        list.insert(place, row);
+                    }
+                }
+                for (span, list) in spans.iter().zip(&lists) {
+                    prop_assert_eq!(arena.rows(*span, layout).words(), list.concat());
+                }
+            }
+            // Nothing is lost: what is not held is free.
+            let held: u32 = spans.iter().map(|span| room(span.len)).sum();
+            let total = (arena.words.len() / layout.stride) as u32;
+            prop_assert!(held <= total);
+        }
     }
 }

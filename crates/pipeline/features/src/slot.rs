@@ -73,13 +73,13 @@ impl Slot {
         self.filter.is_none_or(|bit| bits >> bit & 1 == 1)
     }
 
-    fn sample(&self, rows: &Rows, place: usize) -> Sample {
+    fn sample(&self, rows: Rows<'_>, place: usize) -> Sample {
         let value = self.value.map_or(0, |index| rows.value(place, index));
         Sample { time: rows.time(place), value }
     }
 
     /// Adds the row at `place`, which comes after all that was folded before.
-    pub(crate) fn fold(&self, folded: &mut Folded, rows: &Rows, place: usize) {
+    pub(crate) fn fold(&self, folded: &mut Folded, rows: Rows<'_>, place: usize) {
         if !self.passes(rows.bits(place)) {
             if let Folded::Lifetime(acc) = folded {
                 self.rule.fail(acc);
@@ -126,7 +126,7 @@ impl Slot {
     pub(crate) fn read(
         &self,
         folded: Option<&Folded>,
-        rows: &Rows,
+        rows: Rows<'_>,
         end: usize,
         time: i64,
         window_ms: i64,

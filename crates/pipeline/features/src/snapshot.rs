@@ -4,13 +4,13 @@
 //! state is recomputed from the log. All numbers are little-endian.
 
 use enliven_types::Event;
+use smol_str::SmolStr;
 
 use crate::accumulate::{Acc, Wide};
 use crate::distinct::Distinct;
 use crate::league::{Game, League};
 use crate::quantile::Quantiles;
 use crate::rating::Rating;
-use crate::rows::Rows;
 use crate::slot::Folded;
 use crate::state::{MemberState, Open};
 use crate::view_state::{Entities, Entity, ViewState};
@@ -41,8 +41,8 @@ impl FeatureState {
             }
         }
         put_count(&mut out, self.members.len());
-        for member in &self.members {
-            put_view(&mut out, &member.state);
+        for (view, member) in set.views.iter().map(|member| &member.view).zip(&self.members) {
+            put_view(&mut out, view, &member.state);
             put_count(&mut out, member.open.len());
             for open in &member.open {
                 put(&mut out, open.tie);
@@ -140,13 +140,14 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn put_view(out: &mut Vec<u8>, state: &ViewState) {
+fn put_view(out: &mut Vec<u8>, view: &FeatureView, state: &ViewState) {
     put_count(out, state.entities.len());
     for (name, entity) in &state.entities {
         put_bytes(out, name.as_bytes());
         put(out, entity.first_folded);
-        put_count(out, entity.rows.words().len());
-        entity.rows.words().iter().for_each(|word| put(out, *word));
+        let words = state.arena.rows(entity.rows, view.layout()).words();
+        put_count(out, words.len());
+        words.iter().for_each(|word| put(out, *word));
         put_count(out, entity.folded.len());
         entity.folded.iter().for_each(|folded| put_folded(out, folded));
     }
@@ -307,13 +308,14 @@ impl<'a> Reader<'a> {
 
     fn view(&mut self, view: &FeatureView) -> Option<ViewState> {
         let count = self.count(8)?;
+        let layout = view.layout();
         let mut state = ViewState::default();
         state.entities = Entities::with_capacity_and_hasher(count, Default::default());
         for _ in 0..count {
-            let name = self.text()?.to_string();
+            let name = SmolStr::new(self.text()?);
             let first_folded = self.number()?;
             let words = (0..self.count(8)?).map(|_| self.number()).collect::<Option<Vec<i64>>>()?;
-            let rows = Rows::from_words(words, view.row_values())?;
+            let rows = state.arena.put(&words, layout)?;
             let slots = self.count(1)?;
             let folded = (0..slots).map(|_| self.folded()).collect::<Option<Box<[Folded]>>>()?;
             if !folded.is_empty() && !view.fits(&folded) {

@@ -311,7 +311,7 @@ impl FeatureState {
     pub fn entities_before(&self, set: &FeatureSet, time: Timestamp) -> Vec<(Timestamp, String)> {
         let place = set.token_views()[0];
         let Some(member) = self.members.get(place) else { return Vec::new() };
-        let settled = member.state.entities().filter(|(first, _)| *first < time.0);
+        let settled = member.state.entities(&set.views[place].view).filter(|(first, _)| *first < time.0);
         if member.open.is_empty() {
             return settled.map(|(first, name)| (Timestamp(first), name.to_string())).collect();
         }
@@ -348,7 +348,7 @@ impl FeatureState {
             }
             let known = AsOf { set, state: Some(self), time };
             for sighting in member.view.sightings(event, known) {
-                if !self.members[place].state.has_row(&sighting.entity, time, tie) {
+                if !self.members[place].state.has_row(&member.view, &sighting.entity, time, tie) {
                     return Err(Stuck::Unknown);
                 }
                 let (name, met) = (sighting.entity.into_owned(), sighting.meeting.is_some());

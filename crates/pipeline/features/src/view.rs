@@ -9,6 +9,7 @@ use crate::describe::{Description, bound, computes, stretch};
 use crate::league::LeagueRule;
 use crate::output::{Finish, Output, PLACES, RATING_PLACES};
 use crate::rating::System;
+use crate::rows::Layout;
 use crate::side::{AsOf, CompiledSide, Neighbours, sides_of};
 use crate::sighting::{Sighting, ValueRule, datum};
 use crate::slot::{Slot, Span, tile_of};
@@ -167,9 +168,9 @@ impl FeatureView {
         self.sides.iter().any(CompiledSide::asks_for_owners)
     }
 
-    /// How many values a row has.
-    pub(crate) fn row_values(&self) -> usize {
-        self.values.len()
+    /// What a row holds.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::new(!self.filters.is_empty(), self.values.len())
     }
 
     /// Whether the view's own filter lets an event in.

@@ -3,12 +3,13 @@
 use enliven_types::{FeatureVector, Timestamp};
 use indexmap::IndexMap;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::FeatureView;
 use crate::accumulate::clamp;
 use crate::league::{Game, League};
 use crate::output::{Output, RATING_PLACES};
-use crate::rows::Rows;
+use crate::rows::{Arena, Row, Rows, Span};
 use crate::sighting::Sighting;
 use crate::slot::Folded;
 
@@ -27,11 +28,13 @@ pub(crate) const NOTHING_FOLDED: i64 = i64::MAX;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ViewState {
     pub(crate) entities: Entities,
+    /// The rows of all entities.
+    pub(crate) arena: Arena,
     pub(crate) leagues: Vec<League>,
 }
 
 /// Entities by name, in the order in which they were first seen. The hash decides nothing but speed.
-pub(crate) type Entities = IndexMap<String, Entity, foldhash::fast::RandomState>;
+pub(crate) type Entities = IndexMap<SmolStr, Entity, foldhash::fast::RandomState>;
 
 /// A row that is not in the state.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ pub(crate) struct Entity {
     pub(crate) first_folded: i64,
     /// What was folded in, one for each slot; nothing at first.
     pub(crate) folded: Box<[Folded]>,
-    pub(crate) rows: Rows,
+    pub(crate) rows: Span,
 }
 
 impl ViewState {
@@ -62,15 +65,16 @@ impl ViewState {
         sealed: i64,
         max_rows: usize,
     ) {
-        let player = self.number(view, &sighting.entity);
+        let player = self.number(&sighting.entity);
         if let Some((_, entity)) = self.entities.get_index_mut(player) {
-            entity.rows.insert(time, tie, sighting.bits, &sighting.values);
+            let row = Row { time, tie, bits: sighting.bits, values: &sighting.values };
+            self.arena.insert(&mut entity.rows, row, view.layout());
             if entity.rows.len() > max_rows {
-                entity.fold(view, sealed);
+                entity.fold(view, &mut self.arena, sealed);
             }
         }
         if let Some((opponent, results)) = sighting.meeting {
-            let opponent = self.number(view, &opponent) as u32;
+            let opponent = self.number(&opponent) as u32;
             self.leagues.resize(view.leagues.len(), League::default());
             for (number, halves) in results.into_iter().enumerate() {
                 let game = Game { time, tie, player: player as u32, opponent, halves };
@@ -79,22 +83,26 @@ impl ViewState {
         }
     }
 
-    fn number(&mut self, view: &FeatureView, name: &str) -> usize {
+    fn number(&mut self, name: &str) -> usize {
         if let Some(number) = self.entities.get_index_of(name) {
             return number;
         }
-        self.entities.insert_full(name.to_string(), Entity::new(view.row_values())).0
+        self.entities.insert_full(SmolStr::new(name), Entity::new()).0
     }
 
     /// Whether an entity still has the row.
-    pub(crate) fn has_row(&self, name: &str, time: i64, tie: i64) -> bool {
-        self.entities.get(name).is_some_and(|entity| entity.rows.contains(time, tie))
+    pub(crate) fn has_row(&self, view: &FeatureView, name: &str, time: i64, tie: i64) -> bool {
+        let rows = |entity: &Entity| self.arena.rows(entity.rows, view.layout());
+        self.entities.get(name).is_some_and(|entity| rows(entity).find(time, tie).is_some())
     }
 
     /// Takes a row out again.
     pub(crate) fn forget(&mut self, view: &FeatureView, time: i64, tie: i64, name: &str, met: bool) {
-        if let Some(entity) = self.entities.get_mut(name) {
-            entity.rows.remove(time, tie);
+        let layout = view.layout();
+        if let Some(entity) = self.entities.get_mut(name)
+            && let Some(place) = self.arena.rows(entity.rows, layout).find(time, tie)
+        {
+            self.arena.remove(&mut entity.rows, place, layout);
         }
         if met {
             for (league, rule) in self.leagues.iter_mut().zip(&view.leagues) {
@@ -121,17 +129,19 @@ impl ViewState {
     /// entity has the features of no events.
     pub(crate) fn vector_at(&self, view: &FeatureView, name: &str, time: i64, more: &[Extra]) -> FeatureVector {
         let found = self.entities.get_full(name);
-        let mut own = Entity::new(view.row_values());
-        let (number, entity) = found.map_or((None, &own), |(number, _, entity)| (Some(number as u32), entity));
-        let entity = if more.is_empty() {
-            entity
-        } else {
-            let mut with = entity.clone();
-            more.iter().for_each(|extra| with.rows.insert(extra.time, extra.tie, extra.bits, &extra.values));
-            own = with;
-            &own
-        };
-        let end = entity.rows.first_at(time);
+        let blank = Entity::new();
+        let (number, entity) = found.map_or((None, &blank), |(number, _, entity)| (Some(number as u32), entity));
+        let layout = view.layout();
+        let mut rows = self.arena.rows(entity.rows, layout);
+        let mut with;
+        if !more.is_empty() {
+            with = rows.words().to_vec();
+            for Extra { time, tie, bits, values } in more {
+                Row { time: *time, tie: *tie, bits: *bits, values }.insert_into(&mut with, layout);
+            }
+            rows = Rows::new(&with, layout);
+        }
+        let end = rows.first_at(time);
         let league = |league: usize| {
             let rule = &view.leagues[league];
             let rating = match self.leagues.get(league) {
@@ -142,7 +152,7 @@ impl ViewState {
         };
         let read = |output: &Output| match *output {
             Output::Slot { slot, window_ms, finish, empty } => {
-                let acc = view.slots[slot].read(entity.folded.get(slot), &entity.rows, end, time, window_ms);
+                let acc = view.slots[slot].read(entity.folded.get(slot), rows, end, time, window_ms);
                 acc.and_then(|acc| finish.number(&acc, time)).unwrap_or(empty)
             }
             Output::Rating { league: number } => {
@@ -158,24 +168,28 @@ impl ViewState {
     }
 
     /// Entities, in the order in which they were first seen, each with the time of its first event.
-    pub(crate) fn entities(&self) -> impl Iterator<Item = (i64, &str)> {
-        self.entities.iter().filter_map(|(name, entity)| Some((entity.first_seen()?, name.as_str())))
+    pub(crate) fn entities(&self, view: &FeatureView) -> impl Iterator<Item = (i64, &str)> {
+        let layout = view.layout();
+        let first = move |entity: &Entity| entity.first_seen(self.arena.rows(entity.rows, layout));
+        self.entities.iter().filter_map(move |(name, entity)| Some((first(entity)?, name.as_str())))
     }
 }
 
 impl Entity {
-    fn new(values: usize) -> Entity {
-        Entity { first_folded: NOTHING_FOLDED, folded: Box::default(), rows: Rows::new(values) }
+    fn new() -> Entity {
+        Entity { first_folded: NOTHING_FOLDED, folded: Box::default(), rows: Span::default() }
     }
 
-    fn first_seen(&self) -> Option<i64> {
+    fn first_seen(&self, rows: Rows<'_>) -> Option<i64> {
         let folded = Some(self.first_folded).filter(|first| *first != NOTHING_FOLDED);
-        folded.or_else(|| (self.rows.len() > 0).then(|| self.rows.time(0)))
+        folded.or_else(|| (!self.rows.is_empty()).then(|| rows.time(0)))
     }
 
     /// Folds the rows before `time` in.
-    fn fold(&mut self, view: &FeatureView, time: i64) {
-        let count = self.rows.first_at(time);
+    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, time: i64) {
+        let layout = view.layout();
+        let rows = arena.rows(self.rows, layout);
+        let count = rows.first_at(time);
         if count == 0 {
             return;
         }
@@ -184,11 +198,11 @@ impl Entity {
         }
         for (slot, folded) in view.slots.iter().zip(self.folded.iter_mut()) {
             for place in 0..count {
-                slot.fold(folded, &self.rows, place);
+                slot.fold(folded, rows, place);
             }
         }
-        self.first_folded = self.first_seen().unwrap_or(NOTHING_FOLDED);
-        self.rows.drop_first(count);
+        self.first_folded = self.first_seen(rows).unwrap_or(NOTHING_FOLDED);
+        arena.drop_first(&mut self.rows, count, layout);
     }
 }
 
