@@ -71,7 +71,7 @@ pub fn run(multiple: usize, start: &str, epochs: u64, nodes: usize) -> Run {
     let publisher = Publisher::deploy(client, &deploy).expect("the contracts deploy");
     let begin = Instant::now();
     let mut engine =
-        Engine::open(plan, store, blocks, publisher, Some(chain), committee).expect("a new collection opens");
+        Engine::open(plan, store, blocks, publisher, Some(chain), committee, false).expect("a new collection opens");
     let summary = engine.run(epochs, |_| {}).expect("the epochs run");
     let replay_s = begin.elapsed().as_secs_f64();
     Run { summary, ingest_s, replay_s, events: ingested.new, peak_mib: peak_mib() }

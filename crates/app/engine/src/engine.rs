@@ -11,7 +11,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::cuts::read_all;
-use crate::{CutPlanner, EngineError, EpochOutcome, Holds, Plan, Replica, Stage, Timings, restore, snapshots};
+use crate::{
+    CutPlanner, EngineError, EpochOutcome, Holds, Plan, Published, Replica, Stage, Timings, restore, snapshots,
+};
 
 const DEFINITION: &[u8] = b"definition";
 
@@ -102,7 +104,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens a collection and recovers what earlier runs left.
+    /// Opens a collection and recovers what earlier runs left. A store belongs to one definition;
+    /// with `adopt` it goes on with another from the next epoch on, whose features are computed from
+    /// the whole log.
     pub fn open(
         plan: Arc<Plan>,
         store: Arc<dyn Store>,
@@ -110,14 +114,15 @@ impl Engine {
         publisher: Publisher,
         devchain: Option<Arc<DevChain>>,
         committee: Committee,
+        adopt: bool,
     ) -> Result<Engine, EngineError> {
-        check_definition(&plan, &*store)?;
+        check_definition(&plan, &*store, &*blocks, adopt)?;
         blocks.put_all(&plan.blocks)?;
         let first = match last_record(&*store)? {
             None => Replica::new(plan.clone())?,
             Some(record) => {
                 let features = snapshots::latest(&plan, &*store)?;
-                let events = read_all(&plan, &*store, &features.offsets, &record.partitions)?;
+                let events = read_all(&plan, &*store, &features.offsets, &plan.align(&record.partitions))?;
                 let (epoch, cut) = (record.report.epoch, (record.cut, &record.partitions[..]));
                 restore(plan.clone(), &*blocks, &record.directory, epoch, cut, features, &events)?
             }
@@ -268,21 +273,28 @@ pub(crate) fn history_key(token: u64, sequence: u64) -> [u8; 16] {
     key
 }
 
-/// A store belongs to one definition and one model for good.
-fn check_definition(plan: &Plan, store: &dyn Store) -> Result<(), EngineError> {
+/// A store belongs to one definition and one model, unless another is adopted.
+fn check_definition(plan: &Plan, store: &dyn Store, blocks: &dyn BlockStore, adopt: bool) -> Result<(), EngineError> {
     let manifest = format!("{} with model {}", plan.definition, plan.model_digest);
     match store.get(Table::Meta, DEFINITION)? {
-        Some(stored) if stored == manifest.as_bytes() => Ok(()),
-        Some(stored) => {
+        Some(stored) if stored == manifest.as_bytes() => return Ok(()),
+        Some(stored) if !adopt => {
             let stored = String::from_utf8_lossy(&stored).into_owned();
-            Err(EngineError::OtherDefinition { stored, manifest })
+            return Err(EngineError::OtherDefinition { stored, manifest });
         }
-        None => {
-            let mut batch = Batch::default();
-            batch.put(Table::Meta, DEFINITION, manifest);
-            Ok(store.commit(batch)?)
+        Some(_) => {
+            if let Some(last) = last_record(store)? {
+                let before = Published::new(blocks).definition(last.report.manifest)?;
+                if let Some(reason) = plan.cannot_follow(&before.manifest) {
+                    return Err(EngineError::CannotAdopt { reason });
+                }
+            }
         }
+        None => {}
     }
+    let mut batch = Batch::default();
+    batch.put(Table::Meta, DEFINITION, manifest);
+    Ok(store.commit(batch)?)
 }
 
 /// The record of an epoch.

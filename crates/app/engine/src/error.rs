@@ -21,13 +21,19 @@ pub enum EngineError {
     },
     /// The data directory was made with another manifest.
     #[error(
-        "this data directory holds a collection with another definition ({stored}, the manifest is {manifest})\nhint: choose another directory with --data, or undo the change of the manifest, template or model"
+        "this data directory holds a collection with another definition ({stored}, the manifest is {manifest})\nhint: `enliven run --adopt` goes on with the new one from the next epoch; or choose another directory with --data, or undo the change of the manifest, template or model"
     )]
     OtherDefinition {
         /// The digest in the store.
         stored: String,
         /// The digest of the manifest at hand.
         manifest: String,
+    },
+    /// A new definition that a running collection cannot go on with.
+    #[error("the collection cannot go on with this manifest: {reason}\nhint: choose another directory with --data")]
+    CannotAdopt {
+        /// Why.
+        reason: &'static str,
     },
     /// The chain holds a collection that this data directory does not know.
     #[error(

@@ -5,7 +5,7 @@ use enliven_metadata::Renderer;
 use enliven_models::{Artifact, PairModel};
 use enliven_policy::Policy;
 use enliven_sources::{RowReader, SourceConfig};
-use enliven_types::{Block, Codec, ColumnType, Digest, Period, Privacy, Timestamp, to_jcs};
+use enliven_types::{Block, Codec, ColumnType, CutPartition, Digest, Period, Privacy, Timestamp, to_jcs};
 use serde::{Deserialize, Serialize};
 
 use crate::lines::pack;
@@ -165,6 +165,35 @@ impl Plan {
             policy,
             renderer,
         })
+    }
+
+    /// How far this plan's partitions are read where `read` says how far another plan's are.
+    pub fn align(&self, read: &[CutPartition]) -> Vec<CutPartition> {
+        let offset = |source: &str, partition: u32| {
+            let same = |one: &&CutPartition| one.source == source && one.partition == partition;
+            read.iter().find(same).map_or(0, |one| one.offset)
+        };
+        let one = |(source, partition): &(String, u32)| CutPartition {
+            source: source.clone(),
+            partition: *partition,
+            offset: offset(source, *partition),
+        };
+        self.partitions.iter().map(one).collect()
+    }
+
+    /// Why a running collection cannot go on with this definition in place of `before`; none if it can.
+    pub fn cannot_follow(&self, before: &Manifest) -> Option<&'static str> {
+        if self.manifest.epochs != before.epochs {
+            return Some("`epochs` says which instant an epoch is, and many are posted already");
+        }
+        if self.manifest.oracle.nodes != before.oracle.nodes {
+            return Some("the committee is held on chain: `oracle.nodes` cannot change with the manifest");
+        }
+        let (ours, theirs) = (&self.manifest.metadata.collection, &before.metadata.collection);
+        if (&ours.name, &ours.symbol) != (&theirs.name, &theirs.symbol) {
+            return Some("the token contract holds the collection's name and symbol for good");
+        }
+        None
     }
 
     /// The watermark of an epoch; the first epoch is 1.

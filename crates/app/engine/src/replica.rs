@@ -175,7 +175,8 @@ impl Replica {
             replica.offsets = features.offsets;
         }
         replica.features.advance(&replica.plan.features, replica.plan.watermark(epoch));
-        let spans = replica.spans(partitions, events)?;
+        let partitions = replica.plan.align(partitions);
+        let spans = replica.spans(&partitions, events)?;
         replica.add_events(&spans, events);
         replica.offsets = partitions.iter().map(|partition| partition.offset).collect();
         let mut leaves = Vec::with_capacity(tokens.len());
@@ -186,6 +187,9 @@ impl Replica {
         replica.tree = MerkleTree::new(&leaves);
         replica.tokens = tokens;
         (replica.collection, replica.receipts) = directories;
+        // The same as before, unless the definition is another than that of the epoch.
+        let contract = replica.plan.renderer.contract_json();
+        replica.collection.insert("contract.json", Link::to_leaf(&contract))?;
         replica.epoch = epoch;
         replica.cut = Some(cut);
         Ok(replica)

@@ -14,7 +14,7 @@ use enliven_types::{Cid, Codec, Cut, CutPartition, Digest, Event, Receipt, from_
 
 use crate::lines::unpack;
 use crate::replica::push_history;
-use crate::{Definition, EngineError, Events, FeaturePoint, Plan, Replica, TokenEntry};
+use crate::{Assets, Definition, EngineError, Events, FeaturePoint, Plan, Replica, TokenEntry};
 
 /// A directory with more entries is refused.
 const MAX_TOKENS: usize = 10_000_000;
@@ -102,6 +102,22 @@ impl<'a> Published<'a> {
         let bytes = self.block(what, cid)?;
         let lines = unpack(&bytes).map(|lines| lines.into_iter().map(<[u8]>::to_vec).collect());
         lines.ok_or_else(|| EngineError::Record { what: what.to_string(), reason: format!("{cid} ends inside a line") })
+    }
+
+    /// The definition with this digest.
+    pub fn definition(&self, digest: Digest) -> Result<Definition, EngineError> {
+        Ok(from_json_strict("manifest", &self.block("manifest", &digest.to_cid(Codec::Raw))?)?)
+    }
+
+    /// The plan of a definition and a model.
+    pub fn plan(&self, manifest: Digest, model: Digest) -> Result<Plan, EngineError> {
+        let definition = self.definition(manifest)?;
+        let template = self.block("template", &definition.template.to_cid(Codec::Raw))?;
+        let template = String::from_utf8(template)
+            .map_err(|error| EngineError::Record { what: "template".into(), reason: error.to_string() })?;
+        let tables = self.tables(&definition)?;
+        let model = self.block("model", &model.to_cid(Codec::DagCbor))?;
+        Plan::new(&definition.manifest, &Assets { template, model, tables })
     }
 
     /// The rows of a definition's tables.

@@ -9,10 +9,10 @@ use enliven_content::{BlockStore, ContentError};
 use enliven_metadata::Renderer;
 use enliven_oracle::check_signatures;
 use enliven_provenance::{check_link, receipts_root};
-use enliven_types::{Block, Cid, Codec, Cut, CutPartition, Digest, Receipt, Report, from_json_strict};
+use enliven_types::{Block, Cid, Codec, Cut, CutPartition, Digest, Receipt, Report};
 use serde::Serialize;
 
-use crate::{Assets, CutSpec, Definition, EpochOutcome, Events, FeaturePoint, Plan, Published, Replica, restore};
+use crate::{Assets, CutSpec, EpochOutcome, Events, FeaturePoint, Plan, Published, Replica, restore};
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -208,9 +208,9 @@ impl<'a> Verifier<'a> {
         (*found.0, *found.1) = (from, to);
         reports.truncate(to as usize);
         self.signatures(&reader, &reports)?;
-        let plan = Arc::new(self.plan(&reports)?);
+        let plans = self.plans(&reports)?;
         let reports: Vec<Report> = reports.into_iter().map(|posted| posted.signed.report).collect();
-        *found.2 = Some(self.recompute(plan, &reports, from, progress)?);
+        *found.2 = Some(self.recompute(&plans, &reports, from, progress)?);
         Ok(())
     }
 
@@ -272,21 +272,32 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    fn plan(&mut self, reports: &[PostedReport]) -> Outcome<Plan> {
-        let source = self.blocks.clone();
-        let blocks = Published::new(&*source);
-        let first = &reports[0].signed.report;
+    /// The plans of the reports, each with the first epoch that it is of.
+    fn plans(&mut self, reports: &[PostedReport]) -> Outcome<Vec<(u64, Arc<Plan>)>> {
+        let mut plans: Vec<(u64, Arc<Plan>)> = Vec::new();
         for posted in reports {
             let report = &posted.signed.report;
-            if report.manifest != first.manifest {
-                return Err(Difference(Step::Manifest, format!("epoch {} names another manifest", report.epoch)));
+            let same = |plan: &Plan| (plan.definition, plan.model_digest) == (report.manifest, report.model);
+            if plans.last().is_some_and(|(_, plan)| same(plan)) {
+                continue;
             }
-            if report.model != first.model {
-                return Err(Difference(Step::Model, format!("epoch {} names another model", report.epoch)));
+            let plan = self.plan(report)?;
+            if let Some((_, before)) = plans.last()
+                && let Some(reason) = plan.cannot_follow(&before.manifest)
+            {
+                return Err(Difference(Step::Manifest, format!("epoch {}: {reason}", report.epoch)));
             }
+            plans.push((report.epoch, Arc::new(plan)));
         }
-        let bytes = blocks.block("manifest", &first.manifest.to_cid(Codec::Raw)).at(Step::Manifest)?;
-        let definition: Definition = from_json_strict("manifest", &bytes).at(Step::Manifest)?;
+        self.detail(Step::Manifest, "manifest with its template, font and tables");
+        self.detail(Step::Model, "model artifact");
+        Ok(plans)
+    }
+
+    fn plan(&mut self, report: &Report) -> Outcome<Plan> {
+        let source = self.blocks.clone();
+        let blocks = Published::new(&*source);
+        let definition = blocks.definition(report.manifest).at(Step::Manifest)?;
         if definition.font != Renderer::font_digest() {
             let detail = format!("it was drawn with the font {}, this program has another", definition.font);
             return Err(Difference(Step::Manifest, detail));
@@ -296,21 +307,19 @@ impl<'a> Verifier<'a> {
         let tables = blocks.tables(&definition).at(Step::Manifest)?;
         Plan::check_features(&definition.manifest, &tables).at(Step::Manifest)?;
         self.passed(Step::Manifest);
-        self.detail(Step::Manifest, "manifest with its template, font and tables");
-        let model = blocks.block("model", &first.model.to_cid(Codec::DagCbor)).at(Step::Model)?;
+        let model = blocks.block("model", &report.model.to_cid(Codec::DagCbor)).at(Step::Model)?;
         let plan = Plan::new(&definition.manifest, &Assets { template, model, tables }).at(Step::Model)?;
-        if plan.definition != first.manifest {
-            let detail = format!("recomputed as {}, signed as {}", plan.definition, first.manifest);
+        if plan.definition != report.manifest {
+            let detail = format!("recomputed as {}, signed as {}", plan.definition, report.manifest);
             return Err(Difference(Step::Manifest, detail));
         }
         self.passed(Step::Model);
-        self.detail(Step::Model, "model artifact");
         Ok(plan)
     }
 
     fn recompute(
         &mut self,
-        plan: Arc<Plan>,
+        plans: &[(u64, Arc<Plan>)],
         reports: &[Report],
         from: u64,
         progress: &mut dyn FnMut(u64, u64),
@@ -323,9 +332,19 @@ impl<'a> Verifier<'a> {
             history.push(cuts.next(&published, report)?);
             self.passed(Step::Events);
         }
-        let (mut replica, mut before) = self.start(&plan, reports, from, &cuts, history)?;
+        let plan_of = |epoch: u64| &plans[plans.partition_point(|(first, _)| *first <= epoch) - 1];
+        let (mut replica, mut before) = self.start(&plan_of(from).1, reports, from, &cuts, history)?;
         let last = reports.len() as u64;
         for report in &reports[from as usize - 1..] {
+            let (first, plan) = plan_of(report.epoch);
+            if *first == report.epoch && report.epoch > from {
+                // Another definition: its features follow from all events so far.
+                let (mut again, mut history) = (Cuts::default(), Vec::new());
+                for report in &reports[..report.epoch as usize - 1] {
+                    history.push(again.next(&published, report)?);
+                }
+                (replica, before) = self.start(plan, reports, report.epoch, &cuts, history)?;
+            }
             let (cut, events) = cuts.next(&published, report)?;
             self.passed(Step::Events);
             let theirs = self.receipts(&published, report, &before)?;
@@ -578,7 +597,8 @@ impl<'a> Verifier<'a> {
 struct Cuts {
     last: Option<Cid>,
     partitions: Vec<CutPartition>,
-    seen: BTreeSet<Digest>,
+    /// The ids of the events so far, by source.
+    seen: BTreeMap<String, BTreeSet<Digest>>,
 }
 
 impl Cuts {
@@ -589,16 +609,20 @@ impl Cuts {
             return Err(wrong("the cut does not follow the one before it".into()));
         }
         let events = published.events(&cut).map_err(|error| wrong(error.to_string()))?;
-        let offsets = |partitions: &[CutPartition]| {
-            partitions.iter().fold(0u64, |sum, partition| sum.saturating_add(partition.offset))
+        let before = |one: &CutPartition| {
+            let same = |other: &&CutPartition| (&other.source, other.partition) == (&one.source, one.partition);
+            self.partitions.iter().find(same).map_or(0, |other| other.offset)
         };
-        let (from, to) = (offsets(&self.partitions), offsets(&cut.partitions));
+        let from = cut.partitions.iter().fold(0u64, |sum, one| sum.saturating_add(before(one)));
+        let to = cut.partitions.iter().fold(0u64, |sum, one| sum.saturating_add(one.offset));
         if to != from.saturating_add(events.len() as u64) {
             return Err(wrong(format!("{} events between the offsets {from} and {to}", events.len())));
         }
+        // A source that a definition leaves out starts anew if a later one takes it up again.
+        self.seen.retain(|source, _| cut.partitions.iter().any(|one| &one.source == source));
         for (event, _) in &events {
-            let key = Digest::sha256(format!("{}\n{}", event.source, event.id).as_bytes());
-            if !self.seen.insert(key) {
+            let seen = self.seen.entry(event.source.clone()).or_default();
+            if !seen.insert(Digest::sha256(event.id.as_bytes())) {
                 return Err(wrong(format!("the event {} of {} is there twice", event.id, event.source)));
             }
         }
@@ -608,19 +632,22 @@ impl Cuts {
     }
 }
 
-/// The events of several cuts, partition by partition. What does not fit the partitions is found when
-/// the events are counted against the cut.
+/// The events of several cuts, by the partitions of a plan. What does not fit is found when the events
+/// are counted against the cut.
 fn by_partition(plan: &Plan, cuts: Vec<(Cut, Events)>) -> Events {
-    let mut logs: Vec<Events> = plan.partitions.iter().map(|_| Events::new()).collect();
-    let mut read = vec![0; logs.len()];
+    let mut logs: BTreeMap<(String, u32), Events> = BTreeMap::new();
     for (cut, events) in cuts {
         let mut rest = events.into_iter();
-        for ((one, log), read) in cut.partitions.iter().zip(&mut logs).zip(&mut read) {
-            log.extend(rest.by_ref().take(one.offset.saturating_sub(*read) as usize));
-            *read = one.offset;
+        logs.retain(|(source, number), _| {
+            cut.partitions.iter().any(|one| (&one.source, one.partition) == (source, *number))
+        });
+        for one in cut.partitions {
+            let log = logs.entry((one.source, one.partition)).or_default();
+            let count = one.offset.saturating_sub(log.len() as u64);
+            log.extend(rest.by_ref().take(count as usize));
         }
     }
-    logs.into_iter().flatten().collect()
+    plan.partitions.iter().filter_map(|partition| logs.remove(partition)).flatten().collect()
 }
 
 /// The CIDs behind `ipfs://` texts of a JSON document, wherever they stand in it.

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use enliven_content::BlockStore;
 use enliven_store::{Store, Table, split_event_key};
-use enliven_types::{Cid, Event, Receipt, TokenState};
+use enliven_types::{Cid, Digest, Event, Receipt, TokenState};
 use serde::Serialize;
 
 use crate::cuts::read_events;
@@ -31,6 +31,8 @@ pub struct HistoryEntry {
 #[derive(Clone)]
 pub struct View {
     plan: Arc<Plan>,
+    /// The plans of earlier definitions, as they are asked for.
+    earlier: Arc<Mutex<BTreeMap<(Digest, Digest), Arc<Plan>>>>,
     store: Arc<dyn Store>,
     blocks: Arc<dyn BlockStore>,
 }
@@ -38,12 +40,27 @@ pub struct View {
 impl View {
     /// Over the stores of a collection.
     pub fn new(plan: Arc<Plan>, store: Arc<dyn Store>, blocks: Arc<dyn BlockStore>) -> View {
-        View { plan, store, blocks }
+        View { plan, earlier: Arc::default(), store, blocks }
     }
 
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The plan that a receipt was made under.
+    pub fn plan_of(&self, receipt: &Receipt) -> Result<Arc<Plan>, EngineError> {
+        let key = (receipt.manifest, receipt.model);
+        if key == (self.plan.definition, self.plan.model_digest) {
+            return Ok(self.plan.clone());
+        }
+        let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = earlier.get(&key) {
+            return Ok(plan.clone());
+        }
+        let plan = Arc::new(Published::new(&*self.blocks).plan(key.0, key.1)?);
+        earlier.insert(key, plan.clone());
+        Ok(plan)
     }
 
     /// The blocks.
@@ -156,7 +173,9 @@ impl View {
         let receipts = self.receipts(token, epoch)?;
         let (cid, receipt) = &receipts[receipts.len() - 1];
         let before = receipts.len().checked_sub(2).map(|place| &receipts[place].1);
-        Ok(explain(&self.plan, cid, receipt, before))
+        // Features and parts of another definition are not comparable.
+        let before = before.filter(|before| (before.schema, before.model) == (receipt.schema, receipt.model));
+        Ok(explain(&*self.plan_of(receipt)?, cid, receipt, before))
     }
 }
 

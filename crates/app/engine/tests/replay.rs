@@ -86,6 +86,7 @@ fn another_definition_is_refused_for_the_same_store() {
         world.publisher.clone(),
         None,
         common::committee(4),
+        false,
     )
     .err()
     .unwrap();

@@ -178,3 +178,43 @@ fn a_changed_row_of_a_table_is_another_definition() {
     assert_ne!(one.definition, other.definition);
     assert_ne!(one.features.digest(), other.features.digest());
 }
+
+/// A running collection goes on with more sources, views and traits: the features of the new
+/// definition come from the whole log, and everything is verified from the first epoch on.
+#[test]
+fn a_running_collection_adopts_another_definition() {
+    let mut world = World::new(common::plan());
+    world.run(12);
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    let explained = view.explain(1, None).unwrap();
+    world.adopt(Plan::new(&manifest(), &assets()).unwrap(), &files(|_| 0));
+    world.run(5);
+    world.reopen();
+    world.run(3);
+    for scope in [Scope::All, Scope::One(5), Scope::One(13), Scope::One(14), Scope::Last] {
+        let verdict =
+            Verifier::new(world.rpc(), world.publisher.deployment().token, &*world.blocks).run(scope, |_, _| {});
+        assert!(verdict.passed, "{scope:?}: {verdict:#?}");
+    }
+    // The features are those that the new definition has over the same events from the start.
+    let mut whole = World::over(Plan::new(&manifest(), &assets()).unwrap(), &files(|_| 0));
+    whole.run(20);
+    let features = |world: &World| {
+        let at = world.plan.watermark(20);
+        let replica = world.engine.replica();
+        ["Bolivia", "Brazil"].map(|name| replica.features().vector_at(&world.plan.features, name, at))
+    };
+    assert_eq!(features(&world), features(&whole));
+    // An old receipt is explained in the words of its own definition.
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    assert_eq!(view.explain(1, Some(12)).unwrap().contributions, explained.contributions);
+
+    // What cannot change is refused: the length of an epoch, the committee.
+    let mut other = manifest();
+    other.epochs.period = "7d".parse().unwrap();
+    let other = std::sync::Arc::new(Plan::new(&other, &assets()).unwrap());
+    let (store, blocks, publisher) = (world.store.clone(), world.blocks.clone(), world.publisher.clone());
+    let refused = enliven_engine::Engine::open(other, store, blocks, publisher, None, common::committee(4), true);
+    let refused = refused.err().unwrap().to_string();
+    assert!(refused.contains("cannot go on with this manifest: `epochs` says"), "{refused}");
+}

@@ -66,6 +66,9 @@ pub enum Command {
         /// Stop after so many epochs.
         #[arg(long, value_name = "N")]
         epochs: Option<u64>,
+        /// Go on with a manifest, template or model that has changed, from the next epoch on.
+        #[arg(long)]
+        adopt: bool,
     },
     /// Train, replay, verify, summarise and serve a collection in a data directory of its own.
     Demo {

@@ -122,7 +122,7 @@ impl Data {
     }
 
     /// The engine of a collection, recovered.
-    pub fn engine(&self, plan: &Arc<Plan>) -> Result<(Engine, Chain), CliError> {
+    pub fn engine(&self, plan: &Arc<Plan>, adopt: bool) -> Result<(Engine, Chain), CliError> {
         let committee = committee(plan)?;
         let chain = self.chain(plan, &committee)?;
         let engine = Engine::open(
@@ -132,6 +132,7 @@ impl Data {
             chain.publisher.clone(),
             chain.devchain.clone(),
             committee,
+            adopt,
         )?;
         Ok((engine, chain))
     }

@@ -31,7 +31,9 @@ pub(crate) async fn one(
                 let error = format!("the block {cid} is not a receipt");
                 return Err(ApiError::bad_request(error, "/ipfs/{cid} serves blocks of any kind"));
             };
-            Ok(shown(view.plan(), &cid, &receipt))
+            // A receipt of another collection is shown with this one's names.
+            let plan = view.plan_of(&receipt);
+            Ok(shown(plan.as_deref().unwrap_or(view.plan()), &cid, &receipt))
         })
         .await?;
     Ok(answer::json(&shown))

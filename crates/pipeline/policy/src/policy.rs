@@ -40,7 +40,7 @@ impl Policy {
         let mut reasons = Vec::new();
         let mut nearest: Option<(i64, i64, &Rule)> = None;
         for (number, rule) in self.rules.iter().enumerate() {
-            match (before.get(number), &after[number].value) {
+            match (trait_of(last, number, rule), &after[number].value) {
                 (Some(TraitValue::Number(from)), TraitValue::Number(to)) => {
                     let Some(threshold) = rule.min_change else { continue };
                     let moved = (to - from).abs();
@@ -87,7 +87,7 @@ impl Policy {
         let mut values: Vec<Trait> = Vec::with_capacity(self.rules.len());
         let mut limits = Vec::new();
         for (number, rule) in self.rules.iter().enumerate() {
-            let before = last.and_then(|last| last.traits.get(number)).map(|entry| &entry.value);
+            let before = last.and_then(|last| trait_of(last, number, rule));
             let value = match (rule.target(inputs), &rule.source) {
                 (Some(TraitValue::Number(wanted)), _) => {
                     let allowed = step(wanted, before, rule.max_step);
@@ -110,6 +110,13 @@ impl Policy {
         }
         (values, limits)
     }
+}
+
+/// The value that a trait had. It mostly stands at its place; under another definition it may not.
+fn trait_of<'a>(last: &'a TokenState, number: usize, rule: &Rule) -> Option<&'a TraitValue> {
+    let named = |entry: &&Trait| entry.name == rule.name;
+    let found = last.traits.get(number).filter(named).or_else(|| last.traits.iter().find(named));
+    found.map(|entry| &entry.value)
 }
 
 fn step(wanted: i64, before: Option<&TraitValue>, max_step: Option<i64>) -> i64 {

@@ -59,11 +59,7 @@ impl World {
         let plan = Arc::new(plan);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let blocks: Arc<dyn BlockStore> = Arc::new(MemoryBlocks::new());
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        ingest(&plan, &*store, folder.path(), |_| {}).unwrap();
+        read(&plan, &*store, files);
         let config = DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() };
         let chain = Arc::new(DevChain::memory(config));
         let committee = committee(plan.manifest.oracle.nodes);
@@ -88,6 +84,15 @@ impl World {
         self.engine = open(&self.plan, &self.store, &self.blocks, &self.chain, &self.publisher);
     }
 
+    /// Goes on with another plan, with the events of these files too.
+    pub fn adopt(&mut self, plan: Plan, files: &[(&str, String)]) {
+        self.plan = Arc::new(plan);
+        read(&self.plan, &*self.store, files);
+        let (chain, committee) = (Some(self.chain.clone()), committee(self.plan.manifest.oracle.nodes));
+        let (store, blocks, publisher) = (self.store.clone(), self.blocks.clone(), self.publisher.clone());
+        self.engine = Engine::open(self.plan.clone(), store, blocks, publisher, chain, committee, true).unwrap();
+    }
+
     pub fn run(&mut self, epochs: u64) -> RunSummary {
         self.engine.run(epochs, |_| {}).unwrap()
     }
@@ -95,6 +100,14 @@ impl World {
     pub fn rpc(&self) -> Arc<dyn Rpc> {
         self.chain.clone()
     }
+}
+
+fn read(plan: &Plan, store: &dyn Store, files: &[(&str, String)]) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    ingest(plan, store, folder.path(), |_| {}).unwrap();
 }
 
 pub fn committee(nodes: usize) -> Committee {
@@ -109,7 +122,7 @@ fn open(
     publisher: &Publisher,
 ) -> Engine {
     let committee = committee(plan.manifest.oracle.nodes);
-    Engine::open(plan.clone(), store.clone(), blocks.clone(), publisher.clone(), Some(chain.clone()), committee)
+    Engine::open(plan.clone(), store.clone(), blocks.clone(), publisher.clone(), Some(chain.clone()), committee, false)
         .unwrap()
 }
 

@@ -48,7 +48,7 @@ pub fn run(place: &Place, once: bool, listen: SocketAddr, output: &Output) -> Re
 
     let start = Instant::now();
     let ingested = read_sources(&loaded, &plan, &data, output)?;
-    let (mut engine, chain) = data.engine(&plan)?;
+    let (mut engine, chain) = data.engine(&plan, false)?;
     let summary = replay(&mut engine, u64::MAX, output)?;
     let seconds = start.elapsed().as_secs_f64();
     let peak_memory_mib = peak_memory_mib();

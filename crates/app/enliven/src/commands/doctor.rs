@@ -37,7 +37,7 @@ pub fn run(place: &Place, output: &Output) -> Result<ExitCode, CliError> {
         note("blocks", scrub(&folder));
         if let Ok(plan) = plan {
             let state = Data::existing(&folder).and_then(|data| {
-                let (engine, _) = data.engine(&plan)?;
+                let (engine, _) = data.engine(&plan, false)?;
                 let (epoch, root) = (engine.replica().epoch(), engine.replica().root());
                 Ok(format!("epoch {epoch}, state root {root}, chain and store agree"))
             });

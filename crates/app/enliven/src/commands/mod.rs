@@ -26,7 +26,7 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::Validate { place } => validate::run(place, output)?,
         Command::Train { place, dry_run } => train::run(place, *dry_run, output)?,
         Command::Features { place, command } => features::run(place, command, output)?,
-        Command::Run { place, epochs } => run::run(place, *epochs, output)?,
+        Command::Run { place, epochs, adopt } => run::run(place, *epochs, *adopt, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),
         Command::Verify { rpc, token, content, epoch, all } => {
             return verify::run(rpc, token, content, *epoch, *all, output);

@@ -10,12 +10,12 @@ use crate::manifest::Loaded;
 use crate::output::Output;
 
 /// Reads the sources and posts what is due.
-pub fn run(place: &Place, epochs: Option<u64>, output: &Output) -> Result<(), CliError> {
+pub fn run(place: &Place, epochs: Option<u64>, adopt: bool, output: &Output) -> Result<(), CliError> {
     let loaded = Loaded::read(&place.manifest)?;
     let plan = loaded.plan()?;
     let data = Data::create(&place.folder())?;
     let ingested = read_sources(&loaded, &plan, &data, output)?;
-    let (mut engine, chain) = data.engine(&plan)?;
+    let (mut engine, chain) = data.engine(&plan, adopt)?;
     let summary = replay(&mut engine, epochs.unwrap_or(u64::MAX), output)?;
     let deployment = chain.publisher.deployment();
     let mut text = String::new();
@@ -30,7 +30,7 @@ pub fn run(place: &Place, epochs: Option<u64>, output: &Output) -> Result<(), Cl
     if summary.late > 0 {
         let _ = writeln!(
             text,
-            "            {} came later than `features.allowed_lateness` and changed nothing; `enliven features late` lists them",
+            "            {} came later than their source's `allowed_lateness` and changed nothing; `enliven features late` lists them",
             summary.late
         );
     }

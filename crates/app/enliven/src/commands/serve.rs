@@ -13,7 +13,7 @@ use crate::output::Output;
 pub fn run(place: &Place, listen: SocketAddr, output: &Output) -> Result<(), CliError> {
     let plan = Loaded::read(&place.manifest)?.plan()?;
     let data = Data::existing(&place.folder())?;
-    let (_, chain) = data.engine(&plan)?;
+    let (_, chain) = data.engine(&plan, false)?;
     serve(data.view(plan), &chain, listen, output)
 }
 

@@ -61,7 +61,8 @@ pub fn collection(size: &Size) -> State {
     let publisher = Publisher::deploy(client, &deploy).unwrap();
     let deployment = publisher.deployment().clone();
     let (stores, kept) = (store.clone(), blocks.clone());
-    let mut engine = Engine::open(plan.clone(), stores, kept, publisher, Some(chain.clone()), committee).unwrap();
+    let mut engine =
+        Engine::open(plan.clone(), stores, kept, publisher, Some(chain.clone()), committee, false).unwrap();
     engine.run(u64::MAX, |_| {}).unwrap();
     State { view: View::new(plan, store, blocks), chain: Some(chain), deployment }
 }
