@@ -254,3 +254,25 @@ fn completions_name_the_commands() {
 fn number(document: &Value, pointer: &str) -> u64 {
     document.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}: {document}"))
 }
+
+#[test]
+fn a_changed_manifest_is_adopted_only_when_asked() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-10-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let before = json(league, &["run", "--epochs", "2"], true);
+    let path = league.join("enliven.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let trait_of = "\n[[traits]]\nname = \"played\"\nfrom = { feature = \"matches_lifetime\" }\n\n[policy]";
+    std::fs::write(&path, text.replacen("\n[policy]", trait_of, 1)).unwrap();
+    let refused = json(league, &["run"], false);
+    assert!(refused["error"].as_str().unwrap().contains("another definition"), "{refused}");
+    let after = json(league, &["run", "--adopt"], true);
+    assert_eq!(number(&after, "/run/epochs"), number(&before, "/run/epochs") + number(&after, "/run/epochs_now"));
+    assert!(number(&after, "/run/epochs_now") > 0);
+    let again = json(league, &["run"], true);
+    assert_eq!(again["run"]["root"], after["run"]["root"]);
+    let findings = json(league, &["doctor"], true);
+    assert!(findings.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{findings}");
+}
