@@ -114,6 +114,9 @@ impl<'a> EventLog<'a> {
         while events.len() < wanted {
             let mut per_page = 1;
             for (key, bytes) in &pages {
+                if events.len() == wanted {
+                    break;
+                }
                 let next = from + events.len() as u64;
                 let page = page::unpack(bytes).ok_or_else(|| StoreError::damaged(Table::Events, key))?;
                 let skipped = next.checked_sub(page.first).filter(|_| offset_of(key) == page.first);
