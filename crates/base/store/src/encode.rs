@@ -69,14 +69,14 @@ fn text(text: &str, out: &mut Vec<u8>) {
 
 fn escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let mut done = 0;
-    for (index, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[done..index]);
-        done = index + 1;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    if !eights.iter().any(may_need_escapes) && !rest.iter().any(|byte| needs_escape(*byte)) {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    for byte in bytes {
         match byte {
+            byte if !needs_escape(*byte) => out.push(*byte),
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             0x08 => out.extend_from_slice(b"\\b"),
@@ -89,7 +89,20 @@ fn escaped(text: &str, out: &mut Vec<u8>) {
             }
         }
     }
-    out.extend_from_slice(&bytes[done..]);
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Whether one of eight bytes may need an escape: eight at a time, the high bit of each byte says
+/// whether a subtraction went below zero there.
+fn may_need_escapes(eight: &[u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let bytes = u64::from_le_bytes(*eight);
+    let below = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
+    let equal = |byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
+    (below(bytes, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7) != 0
 }
 
 #[cfg(test)]
@@ -100,8 +113,15 @@ mod tests {
     use super::*;
 
     fn any_text() -> impl Strategy<Value = String> {
+        // Long ones too: eight bytes are looked at together.
         // Among anything: what needs escapes, and keys whose two orders differ.
-        prop_oneof![".{0,12}", "[\u{0}-\u{7f}]{0,8}", "[a|%\"\\\\\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,4}"]
+        prop_oneof![
+            ".{0,12}",
+            "[\u{0}-\u{7f}]{0,8}",
+            "[ -~]{0,40}",
+            "[a-z\u{1f}\u{20}\u{80}]{0,40}",
+            "[a|%\"\\\\\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,4}"
+        ]
     }
 
     fn any_event() -> impl Strategy<Value = Event> {
