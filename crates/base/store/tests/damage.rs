@@ -10,7 +10,7 @@ use std::path::Path;
 use common::{Dice, check, commit};
 use enliven_store::{EmbeddedStore, EventLog, StoreError};
 
-const SEED: u64 = 0xDA3A_6ED;
+const SEED: u64 = 0x0DA3_A6ED;
 const PAGE: usize = 4096;
 const COMMITS: u64 = 12;
 const TORN: usize = 240;
