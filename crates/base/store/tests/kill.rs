@@ -38,7 +38,7 @@ fn child() {
     loop {
         next = commit(&log, next, 20).unwrap();
         println!("stored {next}");
-        if next % 7 == 0 {
+        if next.is_multiple_of(7) {
             println!("trimmed {}", log.trim(next.saturating_sub(KEPT)).unwrap());
         }
     }
