@@ -5,6 +5,7 @@
 
 mod features;
 mod replay;
+mod store;
 mod world;
 
 use serde::Serialize;
@@ -37,12 +38,19 @@ impl Row {
         let peer_name = peer_name.to_string();
         Row { id: id.to_string(), unit, ours, peer, peer_name, ratio, goal: format!("<= {limit}"), met: ratio <= limit }
     }
+
+    /// A row whose ratio should be at least `limit`.
+    fn at_least(id: &str, unit: &'static str, ours: f64, peer: f64, peer_name: &str, limit: f64) -> Row {
+        let ratio = ours / peer;
+        let peer_name = peer_name.to_string();
+        Row { id: id.to_string(), unit, ours, peer, peer_name, ratio, goal: format!(">= {limit}"), met: ratio >= limit }
+    }
 }
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 3] =
-    [("features", features::features), ("replay", replay::replay), ("growth", replay::growth)];
+const BENCHES: [(&str, Bench); 4] =
+    [("store", store::store), ("features", features::features), ("replay", replay::replay), ("growth", replay::growth)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

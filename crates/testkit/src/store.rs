@@ -1,4 +1,4 @@
-use enliven_store::{Batch, EventLog, Store, Table};
+use enliven_store::{Batch, EventLog, Store, StoreError, Table};
 use enliven_types::{Event, Timestamp, Value};
 
 /// What every [`Store`] does. The store must be empty.
@@ -6,6 +6,8 @@ pub fn store(store: &dyn Store) {
     keys_and_ranges(store);
     batches_are_atomic_and_ordered(store);
     the_log_deduplicates(store);
+    the_log_reads_from_anywhere(store);
+    the_log_forgets_events_and_keeps_ids(store);
 }
 
 fn keys_and_ranges(store: &dyn Store) {
@@ -71,4 +73,62 @@ fn the_log_deduplicates(store: &dyn Store) {
     assert_eq!(other.next_offset().unwrap(), 0);
     assert_eq!(other.append(&[event("one-more", 3)]).unwrap().new, 1);
     assert_eq!(log.next_offset().unwrap(), 11);
+}
+
+/// Batches of one event and of thousands, read back across their ends.
+fn the_log_reads_from_anywhere(store: &dyn Store) {
+    let log = EventLog::new(store, "many", 3);
+    let before = store.count(Table::Events).unwrap();
+    let mut next = 0;
+    for size in [1, 1, 1, 2500, 1, 70, 999, 1] {
+        let events: Vec<Event> = (next..next + size).map(|id| event("many", id)).collect();
+        assert_eq!(log.append(&events).unwrap().new, size);
+        next += size;
+    }
+    assert_eq!(log.next_offset().unwrap(), next);
+    assert_eq!(store.count(Table::Events).unwrap() - before, next, "events are counted, however they are stored");
+    for (from, limit) in
+        [(0, 1), (0, 3), (2, 1), (2, 2), (3, 2500), (1000, 1500), (2499, 70), (0, usize::MAX), (3573, 9)]
+    {
+        let expected = (next - from).min(limit as u64);
+        let read = log.read(from, limit).unwrap();
+        assert_eq!(read.len() as u64, expected, "{limit} from {from}");
+        for (offset, (found, bytes)) in (from..).zip(&read) {
+            assert_eq!(*found, event("many", offset));
+            assert_eq!(*bytes, found.to_bytes());
+        }
+    }
+    assert!(log.read(0, 0).unwrap().is_empty());
+    // Another partition has offsets of its own, but the ids are the source's.
+    let other = EventLog::new(store, "many", 4);
+    assert_eq!(other.next_offset().unwrap(), 0);
+    let appended = other.append(&[event("many", 5), event("many", next)]).unwrap();
+    assert_eq!((appended.new, appended.duplicates), (1, 1));
+    // What one log has appended the other knows, though it had looked before.
+    assert_eq!(log.append(&[event("many", next)]).unwrap().duplicates, 1);
+}
+
+fn the_log_forgets_events_and_keeps_ids(store: &dyn Store) {
+    let log = EventLog::new(store, "old", 0);
+    for batch in 0..10 {
+        let events: Vec<Event> = (batch * 100..(batch + 1) * 100).map(|id| event("old", id)).collect();
+        log.append(&events).unwrap();
+    }
+    assert_eq!(log.trim(0).unwrap(), 0);
+    let first = log.trim(450).unwrap();
+    assert!(first > 300 && first <= 450, "{first}");
+    assert_eq!(log.trim(100).unwrap(), first, "what is gone does not come back");
+    assert_eq!((log.first_offset().unwrap(), log.next_offset().unwrap()), (first, 1000));
+    assert_eq!(log.read(first, 1000).unwrap().len() as u64, 1000 - first);
+    match log.read(first - 1, 1) {
+        Err(StoreError::Trimmed { offset, first: named, .. }) => assert_eq!((offset, named), (first - 1, first)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(log.append(&[event("old", 3)]).unwrap().duplicates, 1);
+    // All of it: the next event has the next offset all the same.
+    assert_eq!(log.trim(u64::MAX).unwrap(), 1000);
+    assert!(log.read(1000, 1).unwrap().is_empty());
+    assert_eq!(log.append(&[event("old", 999), event("old", 1000)]).unwrap().new, 1);
+    assert_eq!(log.read(1000, 9).unwrap()[0].0, event("old", 1000));
+    assert_eq!(log.next_offset().unwrap(), 1001);
 }

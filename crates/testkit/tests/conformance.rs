@@ -70,3 +70,15 @@ fn something_else_is_not_a_store() {
     let error = EmbeddedStore::open(&path).err().unwrap().to_string();
     assert!(error.contains("state.redb"), "{error}");
 }
+
+/// A process that died while it created a store leaves no part of one in the way.
+#[test]
+fn what_was_left_of_a_creation_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.redb");
+    std::fs::write(folder.path().join("state.redb.new"), b"the first bytes of a store").unwrap();
+    drop(EmbeddedStore::open(&path).unwrap());
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["state.redb"]);
+    EmbeddedStore::open_verified(&path).unwrap();
+}

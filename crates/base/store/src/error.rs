@@ -11,6 +11,18 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
+    /// The file was written by another version.
+    #[error(
+        "the store {path} has format {found}, this version reads format {expected}\nhint: use the version that wrote it, or delete the data directory and run again from the sources"
+    )]
+    Format {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: u64,
+        /// The format that this version reads.
+        expected: u64,
+    },
     /// Another process has the store open.
     #[error(
         "the store {path} is in use by another process\nhint: stop the other `enliven`, or choose another data directory with --data"
@@ -47,6 +59,20 @@ pub enum StoreError {
         /// The offset that is missing.
         offset: u64,
     },
+    /// The events were given up.
+    #[error(
+        "the log of {source_name}/{partition} no longer has offset {offset}: its first event is at {first}, what came before was trimmed"
+    )]
+    Trimmed {
+        /// The source.
+        source_name: String,
+        /// The partition.
+        partition: u32,
+        /// The offset that was asked for.
+        offset: u64,
+        /// The first offset that is kept.
+        first: u64,
+    },
     /// A stored record does not decode.
     #[error("the event at offset {offset} of {source_name}/{partition} cannot be read: {reason}")]
     Event {
@@ -59,4 +85,18 @@ pub enum StoreError {
         /// Why.
         reason: enliven_types::TypeError,
     },
+}
+
+impl StoreError {
+    pub(crate) fn damaged(table: crate::Table, key: &[u8]) -> StoreError {
+        StoreError::Damaged { table: table.name(), key: printed(key) }
+    }
+}
+
+/// A key as text. Names stand in keys as they are, numbers as bytes: what is not printable is escaped.
+fn printed(key: &[u8]) -> String {
+    match std::str::from_utf8(key) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_string(),
+        _ => key.escape_ascii().to_string(),
+    }
 }

@@ -2,15 +2,19 @@
 //!
 //! [`Store`] is small on purpose: read one value, read a range, and commit one atomic batch. When
 //! [`Store::commit`] returns, the batch is on disk; when the process dies before, nothing of it is.
-//! Every value carries a CRC-32, so a flipped bit is an error that names table and key.
+//! Every value carries a CRC-32 of itself and its place, so a flipped bit is an error that names
+//! table and key.
 //!
 //! [`EventLog`] lives on top of any store: append-only per source partition, deduplicated on
-//! (source, id), offsets without gaps.
+//! (source, id), offsets without gaps, forgetful of old events where a snapshot covers them.
 
 mod embedded;
+mod encode;
 mod error;
+mod ids;
 mod log;
 mod memory;
+mod page;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
@@ -20,9 +24,11 @@ pub use memory::MemoryStore;
 /// The tables of a store. One word of the product each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
-    /// (source, partition, offset) -> canonical event.
+    /// (source, partition) -> the first offset that is kept and the next one.
+    Logs,
+    /// (source, partition, first offset) -> a page of canonical events.
     Events,
-    /// (source, id) -> (partition, offset).
+    /// source -> the hashes of the ids that were seen, in sorted runs.
     EventIds,
     /// (source, partition, line) -> why a row was refused.
     BadRows,
@@ -42,7 +48,8 @@ pub enum Table {
 
 impl Table {
     /// Every table, in order.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
+        Table::Logs,
         Table::Events,
         Table::EventIds,
         Table::BadRows,
@@ -57,6 +64,7 @@ impl Table {
     /// The name on disk.
     pub fn name(self) -> &'static str {
         match self {
+            Table::Logs => "logs",
             Table::Events => "events",
             Table::EventIds => "event_ids",
             Table::BadRows => "bad_rows",
@@ -107,24 +115,28 @@ pub trait Store: Send + Sync {
     /// The entry with the largest key in `from <= key < to`.
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Entry>, StoreError>;
 
-    /// How many entries a table has.
+    /// How many entries a table has; of [`Table::Events`], how many events.
     fn count(&self, table: Table) -> Result<u64, StoreError>;
 
     /// Applies a batch atomically; it is on disk when this returns.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 }
 
-/// A value with its CRC-32 in front.
-pub(crate) fn seal(value: &[u8]) -> Vec<u8> {
-    let mut sealed = crc32fast::hash(value).to_be_bytes().to_vec();
-    sealed.extend_from_slice(value);
-    sealed
+/// The CRC-32 of a value and its place, which stands in front of the value: neither a changed value
+/// nor a value under another key is taken for what was stored.
+pub(crate) fn seal(table: Table, key: &[u8], value: &[u8]) -> [u8; 4] {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(table.name().as_bytes());
+    crc.update(&(key.len() as u64).to_be_bytes());
+    crc.update(key);
+    crc.update(value);
+    crc.finalize().to_be_bytes()
 }
 
-/// Undoes [`seal`], or names the place that is damaged.
+/// The value behind its [`seal`], or the place that is damaged.
 pub(crate) fn open(table: Table, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
     match sealed.split_first_chunk::<4>() {
-        Some((crc, value)) if crc32fast::hash(value).to_be_bytes() == *crc => Ok(value.to_vec()),
-        _ => Err(StoreError::Damaged { table: table.name(), key: String::from_utf8_lossy(key).into_owned() }),
+        Some((crc, value)) if seal(table, key, value) == *crc => Ok(value.to_vec()),
+        _ => Err(StoreError::damaged(table, key)),
     }
 }
