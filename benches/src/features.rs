@@ -3,11 +3,15 @@
 //! floor is one hash-map counter per key, fed in the same run.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use enliven_features::{
     Column, Datum, Expr, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables, point_in_time,
 };
+use enliven_sources::{FileSource, SourceConfig};
+use enliven_store::{EmbeddedStore, EventLog};
 use enliven_types::{Event, Privacy, Timestamp, Value};
 use indexmap::IndexMap;
 
@@ -19,12 +23,13 @@ const WEEK_MS: i64 = 7 * 86_400_000;
 /// Events are made in pages outside of the clock: all at once would not fit the memory.
 const PAGE: usize = 100_000;
 
-fn view() -> FeatureSet {
+/// The definition; with `sketches` it has a distinct count and a quantile over each window as well.
+fn view(sketches: bool) -> FeatureSet {
     let windows = r#"["1h", "1d", "7d"]"#;
     let feature = |name: &str, aggregate: &str| {
         format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": {windows}}}"#)
     };
-    let define = [
+    let mut define = vec![
         feature("count", r#""count""#),
         feature("sum", r#"{"sum": "amount"}"#),
         feature("mean", r#"{"mean": "amount"}"#),
@@ -33,6 +38,10 @@ fn view() -> FeatureSet {
         feature("last", r#"{"last": "amount"}"#),
         r#"{"name": "spread", "aggregate": {"standard_deviation": "amount"}, "windows": ["1d", "7d"]}"#.to_string(),
     ];
+    if sketches {
+        define.push(feature("different", r#"{"distinct": "amount"}"#));
+        define.push(feature("median", r#"{"quantile": {"of": "amount", "permille": 500}}"#));
+    }
     let text = format!(
         r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}}}}}"#,
         define.join(",")
@@ -127,7 +136,7 @@ fn measure(view: &FeatureSet, keys: usize) -> Measured {
 
 /// Adding, reading, memory, restart, growth, and training rows.
 pub fn features() -> Vec<Row> {
-    let view = view();
+    let view = view(false);
     let mut rows = Vec::new();
     let mut base = None;
     for (keys, name) in [(10_000, "1x"), (100_000, "10x"), (1_000_000, "100x")] {
@@ -151,6 +160,7 @@ pub fn features() -> Vec<Row> {
         }
     }
     rows.push(training(&view));
+    rows.extend(from_json(&view));
     rows.push(expression());
     rows
 }
@@ -170,6 +180,68 @@ fn expression() -> Row {
     std::hint::black_box(sum);
     let ns = begin.elapsed().as_nanos() as f64 / TIMES as f64;
     Row::at_most("features.expression", "ns", ns, 8.0, "budget", 1.0)
+}
+
+/// From bytes to a vector: lines of JSON of about 400 bytes become events, are added, and the features
+/// of each event's entity are read; with sketches; and with the log on disk, an fsync per 4,096 events.
+fn from_json(plain: &FeatureSet) -> [Row; 3] {
+    let sketched = view(true);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = EmbeddedStore::open(&folder.path().join("log.redb")).expect("a new store opens");
+    let rates = [(plain, false), (&sketched, false), (plain, true)].map(|(view, logged)| {
+        let log = logged.then(|| EventLog::new(&store, "s", 0));
+        1e9 / line_ns(view, log.as_ref())
+    });
+    let row =
+        |id: &str, rate: f64, goal: f64| Row::at_least(&format!("features.json.{id}"), "/s", rate, goal, "budget", 1.0);
+    [row("memory", rates[0], 2_200_000.0), row("sketches", rates[1], 1_400_000.0), row("logged", rates[2], 600_000.0)]
+}
+
+fn line_ns(view: &FeatureSet, log: Option<&EventLog<'_>>) -> f64 {
+    const KEYS: usize = 100_000;
+    const LINES: usize = 4096;
+    let config: SourceConfig = serde_json::from_value(serde_json::json!({
+        "from": {"file": {"path": "lines.jsonl", "format": "json_lines"}}, "event_type": "t", "time": "time",
+        "id": ["id"], "subjects": ["key"],
+        "columns": {"id": "text", "time": "text", "key": "text", "amount": {"decimal": 2}},
+    }))
+    .expect("the source is sound");
+    let mut state = FeatureState::default();
+    let (mut spent, mut count, mut sum) = (Duration::ZERO, 0, 0i64);
+    let note = "calibrated by the night shift, no objections were raised; the next round is due in a week".repeat(2);
+    for start in (0..KEYS * PER_KEY).step_by(LINES) {
+        let mut lines = String::new();
+        for number in start..(start + LINES).min(KEYS * PER_KEY) {
+            let event = event(number, KEYS);
+            let (key, amount) = (&event.subjects[0], event.data["amount"].number().unwrap_or(0));
+            let (whole, part) = (amount / 100, amount % 100);
+            let _ = writeln!(
+                lines,
+                r#"{{"id":"{number:020}","time":"{}","key":"{key}","amount":{whole}.{part:02},"site":"hall 7 of the north plant","alarm":false,"note":"{note}"}}"#,
+                event.time
+            );
+        }
+        let begin = Instant::now();
+        let source = FileSource::from_reader("s", &config, 0, Box::new(Cursor::new(lines.into_bytes())));
+        let mut events = Vec::with_capacity(LINES);
+        for row in source.expect("the source opens") {
+            events.push(row.expect("memory can be read").expect("every row is sound"));
+        }
+        if let Some(log) = log {
+            log.append(&events).expect("the log takes them");
+        }
+        for event in &events {
+            state.add(view, 0, event);
+            sum = sum.wrapping_add(state.vector_at(view, &event.subjects[0], event.time).0[0]);
+        }
+        if let Some(last) = events.last() {
+            state.advance(view, last.time);
+        }
+        spent += begin.elapsed();
+        count += events.len();
+    }
+    std::hint::black_box(sum);
+    spent.as_nanos() as f64 / count as f64
 }
 
 /// A million events and 100 thousand labels, beside adding the same events without reading any.

@@ -6,6 +6,7 @@
 mod features;
 mod replay;
 mod store;
+mod training;
 mod world;
 
 use serde::Serialize;
@@ -49,8 +50,13 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 4] =
-    [("store", store::store), ("features", features::features), ("replay", replay::replay), ("growth", replay::growth)];
+const BENCHES: [(&str, Bench); 5] = [
+    ("store", store::store),
+    ("features", features::features),
+    ("training", training::training),
+    ("replay", replay::replay),
+    ("growth", replay::growth),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

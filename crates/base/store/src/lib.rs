@@ -9,7 +9,6 @@
 //! (source, id), offsets without gaps, forgetful of old events where a snapshot covers them.
 
 mod embedded;
-mod encode;
 mod error;
 mod ids;
 mod log;

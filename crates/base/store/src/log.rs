@@ -2,7 +2,6 @@ use std::sync::{Mutex, PoisonError};
 
 use enliven_types::Event;
 
-use crate::encode::encode;
 use crate::ids::{self, Ids};
 use crate::page;
 use crate::{Batch, Store, StoreError, Table};
@@ -180,7 +179,7 @@ impl<'a> EventLog<'a> {
                 continue;
             }
             let before = bytes.len();
-            encode(event, &mut bytes);
+            event.write_to(&mut bytes);
             lengths.push(u32::try_from(bytes.len() - before).map_err(|_| StoreError::Io {
                 action: "write",
                 reason: format!("event `{}` is larger than 4 GiB", event.id),

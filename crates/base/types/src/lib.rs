@@ -13,6 +13,7 @@ mod column;
 mod cut;
 mod decision;
 mod digest;
+mod encode;
 mod error;
 mod event;
 mod feature;

@@ -42,7 +42,7 @@ pub enum SourceError {
         available: String,
     },
     /// A list that needs an entry has none.
-    #[error("source `{name}`: `{field}` must name at least one")]
+    #[error("source `{name}`: `{field}` must have at least one entry")]
     Empty {
         /// The source's name.
         name: String,

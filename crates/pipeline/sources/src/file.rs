@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -5,6 +6,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use enliven_types::{Event, Timestamp};
+use serde_json::value::RawValue;
 
 use crate::row::Refusal;
 use crate::{BadRow, FileConfig, Format, RowReader, SourceConfig, SourceError, SourceKind};
@@ -134,15 +136,14 @@ impl FileSource {
     }
 
     fn json_event(&self, line: &str) -> Result<Event, Refusal> {
-        let object: BTreeMap<String, serde_json::Value> =
-            serde_json::from_str(line).map_err(|error| (None, format!("is not a JSON object: {error}")))?;
-        let mut owned = Vec::new();
+        let object = json_object(line).map_err(|reason| (None, reason))?;
+        let mut owned = Vec::with_capacity(self.keys.len());
         for (ours, theirs) in &self.keys {
-            if let Some(value) = object.get(theirs) {
+            if let Some(value) = object.get(theirs.as_str()) {
                 owned.push((ours.as_str(), single(value).map_err(|reason| (Some(ours.clone()), reason))?));
             }
         }
-        let texts = owned.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let texts = owned.iter().map(|(name, text)| (*name, &**text)).collect();
         self.reader.event(&texts)
     }
 }
@@ -176,15 +177,28 @@ impl Iterator for FileSource {
     }
 }
 
+/// The members of a JSON object, each as it is written: numbers never pass through a float.
+pub(crate) fn json_object(line: &str) -> Result<BTreeMap<Cow<'_, str>, &RawValue>, String> {
+    #[derive(serde::Deserialize)]
+    struct Members<'a>(#[serde(borrow)] BTreeMap<Name<'a>, &'a RawValue>);
+    /// Serde borrows a text inside of a map's key only if it is told so.
+    #[derive(serde::Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+    let Members(members) = serde_json::from_str(line).map_err(|error| format!("is not a JSON object: {error}"))?;
+    Ok(members.into_iter().map(|(Name(name), value)| (name, value)).collect())
+}
+
 /// The text of a single JSON value.
-pub(crate) fn single(value: &serde_json::Value) -> Result<String, String> {
-    match value {
-        serde_json::Value::String(text) => Ok(text.clone()),
-        serde_json::Value::Null => Err("is null".into()),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
-            Err("is a list or an object, a single value is needed".into())
-        }
-        other => Ok(other.to_string()),
+pub(crate) fn single(value: &RawValue) -> Result<Cow<'_, str>, String> {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'"') => match text[1..text.len() - 1].contains('\\') {
+            false => Ok(Cow::Borrowed(&text[1..text.len() - 1])),
+            true => serde_json::from_str(text).map(Cow::Owned).map_err(|error| error.to_string()),
+        },
+        Some(b'n') => Err("is null".into()),
+        Some(b'[' | b'{') => Err("is a list or an object, a single value is needed".into()),
+        _ => Ok(Cow::Borrowed(text)),
     }
 }
 

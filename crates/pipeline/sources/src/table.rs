@@ -1,13 +1,15 @@
 //! Tables of facts: small files that are read as a whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use enliven_types::{ColumnType, Value};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde_json::value::RawValue;
 
 use crate::SourceError;
-use crate::file::{Splitter, single};
+use crate::file::{Splitter, json_object, single};
 use crate::row::parse;
 
 /// More rows than this are refused.
@@ -83,10 +85,11 @@ fn csv(bytes: &[u8]) -> Result<Vec<(String, Cells)>, Refusal> {
 fn json_lines(bytes: &[u8]) -> Result<Vec<(String, Cells)>, Refusal> {
     let mut rows = Vec::new();
     for (place, line) in lines(bytes)? {
-        let object: BTreeMap<String, serde_json::Value> =
-            serde_json::from_str(line).map_err(|error| (place.clone(), format!("is not a JSON object: {error}")))?;
+        let object = json_object(line).map_err(|reason| (place.clone(), reason))?;
         // A value that is no single one is missing, which matters only if its column is declared.
-        let cells = object.iter().filter_map(|(name, value)| Some((name.clone(), single(value).ok()?))).collect();
+        let cell =
+            |(name, value): (&Cow<'_, str>, &&RawValue)| Some((name.to_string(), single(value).ok()?.into_owned()));
+        let cells = object.iter().filter_map(cell).collect();
         rows.push((place, cells));
     }
     Ok(rows)

@@ -81,7 +81,7 @@ fn json_lines_are_read_alike() {
 fn wrong_configurations_are_named() {
     for (from, to, want) in [
         (r#""time": "date""#, r#""time": "when""#, "`time` names the column `when`"),
-        (r#""subjects": ["home", "away"]"#, r#""subjects": []"#, "`subjects` must name at least one column"),
+        (r#""subjects": ["home", "away"]"#, r#""subjects": []"#, "`subjects` must have at least one entry"),
         (r#"{"decimal": 2}"#, r#"{"decimal": 20}"#, "has 20 decimal places"),
         (r#""rename": {"home": "home_team"}"#, r#""rename": {}"#, "has no column `home` (it has: date, home_team"),
     ] {
