@@ -18,6 +18,7 @@ mod describe;
 mod distinct;
 mod error;
 mod expr;
+mod flink;
 mod join;
 mod league;
 mod output;
@@ -37,7 +38,8 @@ pub use config::{
 pub use describe::Description;
 pub use distinct::Distinct;
 pub use error::FeatureError;
-pub use expr::{Datum, Expr, Fields, Kind};
+pub use expr::{Datum, Dialect, Expr, Fields, Kind, SqlField};
+pub use flink::{FlinkColumn, FlinkInput, FlinkJob, FlinkOutput, FlinkSource, LeftOut, Tile, TileColumn, TileTable};
 pub use join::point_in_time;
 pub use quantile::Quantiles;
 pub use rating::{Outcome, Rating, System};

@@ -263,7 +263,7 @@ impl Entity {
 }
 
 /// What orders events of the same time: the FNV-1a hash of their ids.
-fn tie_of(event: &Event) -> i64 {
+pub(crate) fn tie_of(event: &Event) -> i64 {
     fnv1a(event.id.as_bytes()) as i64
 }
 

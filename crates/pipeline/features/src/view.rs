@@ -48,6 +48,21 @@ pub struct FeatureView {
     digest: Digest,
     /// The digest of what all features share: columns, filter, sides, derived fields.
     common: Digest,
+    /// The fields of a row, in order: the sides' fields, the time, the derived fields.
+    names: Vec<String>,
+}
+
+/// What a view was compiled to.
+pub(crate) struct Parts<'a> {
+    pub(crate) filter: &'a Option<(Expr, Vec<String>)>,
+    pub(crate) lateness_ms: i64,
+    /// The entity and the columns of each side.
+    pub(crate) sides: Vec<(&'a Key, &'a [String])>,
+    pub(crate) names: &'a [String],
+    pub(crate) derived: &'a [Expr],
+    pub(crate) filters: &'a [Expr],
+    pub(crate) values: &'a [ValueRule],
+    pub(crate) slots: &'a [Slot],
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +134,7 @@ impl FeatureView {
             let class = scope.class(expr);
             scope.add(name, expr.kind(), class);
         }
+        let names = fields.into_keys().chain([TIME.to_string()]).chain(config.derive.keys().cloned()).collect();
         let sides = config.sides.iter().map(|side| CompiledSide {
             entity: side.entity.clone(),
             opponent: side.opponent.clone(),
@@ -140,6 +156,7 @@ impl FeatureView {
             descriptions: Vec::new(),
             digest: digest_of(config, columns),
             common: digest_of(&FeaturesConfig { define: Vec::new(), ..config.clone() }, columns),
+            names,
         };
         for (index, feature) in config.define.iter().enumerate() {
             view.define(&format!("define.{index}"), feature, &scope)?;
@@ -171,6 +188,20 @@ impl FeatureView {
     /// The entities of an event, one per side, in the order of the sides.
     pub fn entities<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = String> + 'a {
         self.sides.iter().filter_map(|side| Some(key_of(&side.entity, event)?.into_owned()))
+    }
+
+    /// What it was compiled to.
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        Parts {
+            filter: &self.filter,
+            lateness_ms: self.lateness_ms,
+            sides: self.sides.iter().map(|side| (&side.entity, side.columns.as_slice())).collect(),
+            names: &self.names,
+            derived: &self.derived,
+            filters: &self.filters,
+            values: &self.values,
+            slots: &self.slots,
+        }
     }
 
     /// How many values a row has.

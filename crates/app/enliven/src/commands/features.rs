@@ -9,8 +9,8 @@ use enliven_features::{Description, FeatureView, point_in_time};
 use enliven_types::{Digest, Event, FeatureVector, Fixed, Timestamp, Value};
 use serde::Serialize;
 
-use super::read;
-use crate::cli::{FeaturesCommand, Place};
+use super::{flink, read};
+use crate::cli::{Engine, FeaturesCommand, Place};
 use crate::error::CliError;
 use crate::manifest::{Loaded, read_events};
 use crate::output::Output;
@@ -26,6 +26,10 @@ pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<
         FeaturesCommand::Explain { name } => explain(&view, name, output)?,
         FeaturesCommand::Diff { other } => diff(&view, &Loaded::read(other)?.features()?, output),
         FeaturesCommand::Late => late(place, output)?,
+        FeaturesCommand::Compile { to: Engine::Flink, out, kafka, tiles } => {
+            flink::compile(&loaded, &view, out.as_deref(), kafka.as_deref(), tiles, output)?;
+        }
+        FeaturesCommand::Tiles { file } => flink::tiles(&loaded, &view, file, output)?,
         FeaturesCommand::Backfill { file } => backfill(&loaded, &view, file, output)?,
         FeaturesCommand::Export { file, from, until } => {
             export(&loaded, &view, file, [from.as_deref(), until.as_deref()], output)?;
