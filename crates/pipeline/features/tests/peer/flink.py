@@ -77,7 +77,7 @@ FEATURES = [
     ("net", '{ sum = "net" }', None, ["2h", "3d", "30d", "lifetime", "tumbling 1h"]),
     ("night", '{ sum = "money" }', "late_hour", ["3d", "lifetime"]),
     ("share", '{ mean = "back" }', None, ["30d"]),
-    ("spread", '{ standard_deviation = "money * 1.5" }', None, ["3d", "30d", "lifetime"]),
+    ("spread", '{ standard_deviation = "money" }', None, ["3d", "30d", "lifetime"]),
     ("huge", '{ standard_deviation = "heavy" }', None, ["30d"]),
     ("sum_huge", '{ sum = "heavy" }', None, ["30d", "lifetime"]),
     ("least", '{ min = "net" }', None, ["2h", "30d"]),
@@ -301,7 +301,7 @@ MEANING = {
     "late_hour": lambda e: e["time"] // 3_600_000 % 24 >= 22 or (e["time"] // 86_400_000 + 4) % 7 == 0,
 }
 VALUES = {
-    "net": MEANING["net"], "night": lambda e: e["money"], "share": lambda e: int(e["back"]), "spread": lambda e: e["money"] * 15,
+    "net": MEANING["net"], "night": lambda e: e["money"], "share": lambda e: int(e["back"]), "spread": lambda e: e["money"],
     "huge": MEANING["heavy"], "sum_huge": MEANING["heavy"], "least": MEANING["net"], "most": lambda e: e["load"], "first": lambda e: e["money"],
     "last": MEANING["heavy"], "fading": lambda e: e["money"],
 }
