@@ -68,7 +68,7 @@ FROM (
 )
 WHERE {TIME} >= `$latest` - {lateness};
 
--- The first event of each id that the view lets in.
+-- The first event of each id, if the view lets it in. Copies are taken to have the same time.
 CREATE TEMPORARY VIEW {events} AS
 SELECT {columns}, {TIME}
 FROM (
