@@ -1,5 +1,7 @@
 //! The Flink SQL of a definition, as text. `tests/peer/flink.py` runs such SQL and compares tiles.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use enliven_features::{Column, FeatureView, FeaturesConfig, FlinkColumn, FlinkInput, FlinkOutput, FlinkSource, Kind};
