@@ -177,6 +177,41 @@ pub enum FeaturesCommand {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
+    /// Write the features as a job for another engine, which computes tiles of them.
+    Compile {
+        /// The engine.
+        #[arg(long, value_enum)]
+        to: Engine,
+        /// The view; that of the tokens without this.
+        #[arg(long)]
+        view: Option<String>,
+        /// The script to write; it is shown without this.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Read the events from the topic of the source's name and write tiles to topics, at these
+        /// brokers: HOST:PORT, several with commas. Files without this.
+        #[arg(long, value_name = "BROKERS")]
+        kafka: Option<String>,
+        /// The folder for tiles in files.
+        #[arg(long, value_name = "FOLDER", default_value = "tiles")]
+        tiles: PathBuf,
+    },
+    /// Write the tiles of such a job as this engine adds them up, one value a line.
+    #[command(hide = true)]
+    Tiles {
+        /// The view; that of the tokens without this.
+        #[arg(long)]
+        view: Option<String>,
+        /// The CSV file to write.
+        file: PathBuf,
+    },
+}
+
+/// Another engine that can compute features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// Apache Flink, in SQL.
+    Flink,
 }
 
 /// What a starter collection follows.

@@ -184,6 +184,15 @@ fn features_are_shown_explained_compared_and_written() {
     let text = std::fs::read_to_string(league.join("training.csv")).unwrap();
     assert!(text.starts_with("# enliven.definition = 0x"), "{}", &text[..60]);
     assert!(std::fs::read(league.join("training.parquet")).unwrap().starts_with(b"PAR1"));
+    let compiled = json(league, &["features", "compile", "--to", "flink", "--out", "tiles.sql"], true);
+    let told =
+        |list: &str, of: &dyn Fn(&Value) -> usize| -> usize { compiled[list].as_array().unwrap().iter().map(of).sum() };
+    let read = told("tables", &|table| table["features"].as_array().unwrap().len());
+    assert_eq!(read + told("left_out", &|_| 1), features, "{compiled}");
+    let sql = std::fs::read_to_string(league.join("tiles.sql")).unwrap();
+    assert!(sql.contains("'connector' = 'filesystem'") && sql.trim_end().ends_with("END;"), "{sql}");
+    let shown = json(league, &["features", "compile", "--to", "flink", "--kafka", "one:9092"], true);
+    assert!(shown["sql"].as_str().unwrap().contains("'connector' = 'upsert-kafka'"), "{shown}");
     let wrong = json(league, &["features", "export", "training.txt"], false);
     assert!(wrong["error"].as_str().unwrap().contains("neither in .parquet nor in .csv"), "{wrong}");
 }

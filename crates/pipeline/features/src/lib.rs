@@ -21,6 +21,7 @@ mod describe;
 mod distinct;
 mod error;
 mod expr;
+mod flink;
 mod join;
 mod league;
 mod output;
@@ -45,7 +46,8 @@ pub use config::{
 pub use describe::Description;
 pub use distinct::Distinct;
 pub use error::FeatureError;
-pub use expr::{Datum, Expr, Fields, Kind};
+pub use expr::{Datum, Dialect, Expr, Fields, Kind, SqlField};
+pub use flink::{FlinkColumn, FlinkInput, FlinkJob, FlinkOutput, FlinkSource, LeftOut, Tile, TileColumn, TileTable};
 pub use join::{backfill, point_in_time};
 pub use quantile::Quantiles;
 pub use rating::{Outcome, Rating, System};

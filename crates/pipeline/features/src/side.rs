@@ -109,6 +109,18 @@ impl CompiledSide {
         key_of(self.opponent.as_ref()?, event)
     }
 
+    /// The entity's key and the columns of the row; none if there is more to it than columns.
+    pub(crate) fn plain(&self) -> Option<(&Key, Vec<&String>)> {
+        let EntityKey::Named(key) = &self.entity else { return None };
+        let column = |read: &'_ Read| matches!(read, Read::Column(_));
+        if !self.reads.iter().all(column) {
+            return None;
+        }
+        let columns =
+            self.reads.iter().filter_map(|read| if let Read::Column(name) = read { Some(name) } else { None });
+        Some((key, columns.collect()))
+    }
+
     /// The entity that the event names.
     pub(crate) fn named<'a>(&self, event: &'a Event) -> Option<Cow<'a, str>> {
         if let EntityKey::Named(key) = &self.entity { key_of(key, event) } else { None }

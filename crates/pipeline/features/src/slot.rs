@@ -69,7 +69,7 @@ impl Slot {
     }
 
     /// Whether a row passes the filter.
-    fn passes(&self, bits: u64) -> bool {
+    pub(crate) fn passes(&self, bits: u64) -> bool {
         self.filter.is_none_or(|bit| bits >> bit & 1 == 1)
     }
 

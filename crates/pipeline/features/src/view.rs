@@ -4,7 +4,7 @@ use enliven_types::{Digest, Event, FeatureDef, FeatureSchema, Period, Privacy, t
 use smallvec::SmallVec;
 
 use crate::accumulate::{Rule, keep_of};
-use crate::config::{Aggregate, FeatureConfig, ViewConfig, WeightedConfig, Window};
+use crate::config::{Aggregate, FeatureConfig, Key, ViewConfig, WeightedConfig, Window};
 use crate::describe::{Description, bound, computes, stretch};
 use crate::league::LeagueRule;
 use crate::output::{Finish, Output, PLACES, RATING_PLACES};
@@ -49,6 +49,20 @@ pub struct FeatureView {
     digest: Digest,
     /// The digest of what all features share: columns, filter, sides, derived fields.
     common: Digest,
+    /// The fields of a row, in order: the sides' fields, the time, the derived fields.
+    names: Vec<String>,
+}
+
+/// What a view was compiled to.
+pub(crate) struct Parts<'a> {
+    pub(crate) filter: &'a Option<(Expr, Vec<String>)>,
+    /// The entity and the columns of each side.
+    pub(crate) sides: Vec<(&'a Key, Vec<&'a String>)>,
+    pub(crate) names: &'a [String],
+    pub(crate) derived: &'a [Expr],
+    pub(crate) filters: &'a [Expr],
+    pub(crate) values: &'a [ValueRule],
+    pub(crate) slots: &'a [Slot],
 }
 
 /// What is known while a definition is compiled: the fields, by name and by place in the row.
@@ -113,6 +127,7 @@ impl FeatureView {
             let class = scope.class(expr);
             scope.add(name, expr.kind(), class);
         }
+        let names = fields.into_keys().chain([TIME.to_string()]).chain(config.derive.keys().cloned()).collect();
         let joined = neighbours.digests(config);
         let mut view = FeatureView {
             source: config.source.clone(),
@@ -129,6 +144,7 @@ impl FeatureView {
             descriptions: Vec::new(),
             digest: digest_of(config, columns, &joined),
             common: digest_of(&ViewConfig { define: Vec::new(), ..config.clone() }, columns, &joined),
+            names,
         };
         for (index, feature) in config.define.iter().enumerate() {
             view.define(&format!("define.{index}"), feature, &scope)?;
@@ -171,6 +187,19 @@ impl FeatureView {
     /// What a row holds.
     pub(crate) fn layout(&self) -> Layout {
         Layout::new(!self.filters.is_empty(), self.values.len())
+    }
+
+    /// What it was compiled to; none if a row is more than the columns of its event.
+    pub(crate) fn parts(&self) -> Option<Parts<'_>> {
+        Some(Parts {
+            filter: &self.filter,
+            sides: self.sides.iter().map(CompiledSide::plain).collect::<Option<_>>()?,
+            names: &self.names,
+            derived: &self.derived,
+            filters: &self.filters,
+            values: &self.values,
+            slots: &self.slots,
+        })
     }
 
     /// Whether the view's own filter lets an event in.

@@ -25,7 +25,8 @@ pub struct FileSource {
     places: Vec<(String, usize)>,
     /// Our column -> its key; for JSON Lines only.
     keys: Vec<(String, String)>,
-    width: usize,
+    /// The names in the first line; for CSV only.
+    header: Vec<String>,
     line: u64,
     name: String,
     file: String,
@@ -65,7 +66,7 @@ impl FileSource {
             splitter: Splitter::new(),
             format: *format,
             places: Vec::new(),
-            width: 0,
+            header: Vec::new(),
             line: 0,
             name: name.to_string(),
             file: path_of(config, partition).to_string(),
@@ -77,13 +78,17 @@ impl FileSource {
         Ok(source)
     }
 
+    /// The names in the first line of a CSV file; none of another.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
     fn read_header(&mut self) -> Result<(), SourceError> {
         let header = match self.next_line()? {
             Some(Ok(line)) => line,
             _ => String::new(),
         };
         let header = self.splitter.cells(header.trim_start_matches('\u{feff}')).unwrap_or_default();
-        self.width = header.len();
         for (ours, theirs) in &self.keys {
             let place = header.iter().position(|name| name == theirs).ok_or_else(|| SourceError::MissingColumn {
                 name: self.name.clone(),
@@ -93,6 +98,7 @@ impl FileSource {
             })?;
             self.places.push((ours.clone(), place));
         }
+        self.header = header.into_iter().map(str::to_string).collect();
         Ok(())
     }
 
@@ -128,8 +134,9 @@ impl FileSource {
 
     fn csv_event(&mut self, line: &str) -> Result<Event, Refusal> {
         let cells = self.splitter.cells(line).map_err(|reason| (None, reason))?;
-        if cells.len() != self.width {
-            return Err((None, format!("has {} columns, the header has {}", cells.len(), self.width)));
+        let width = self.header.len();
+        if cells.len() != width {
+            return Err((None, format!("has {} columns, the header has {width}", cells.len())));
         }
         let texts = self.places.iter().map(|(name, place)| (name.as_str(), cells[*place])).collect();
         self.reader.event(&texts)

@@ -9,8 +9,8 @@ use enliven_features::{Description, FeatureSet, backfill, point_in_time};
 use enliven_types::{Digest, Event, FeatureVector, Fixed, Timestamp, Value};
 use serde::Serialize;
 
-use super::read;
-use crate::cli::{FeaturesCommand, Place};
+use super::{flink, read};
+use crate::cli::{Engine, FeaturesCommand, Place};
 use crate::error::CliError;
 use crate::manifest::{Loaded, read_events};
 use crate::output::Output;
@@ -28,6 +28,10 @@ pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<
         FeaturesCommand::Explain { name } => explain(&features, name, output)?,
         FeaturesCommand::Diff { other } => diff(&features, &Loaded::read(other)?.features()?, output),
         FeaturesCommand::Late => late(place, output)?,
+        FeaturesCommand::Compile { to: Engine::Flink, view, out, kafka, tiles } => {
+            flink::compile(&loaded, &features, view.as_deref(), out.as_deref(), kafka.as_deref(), tiles, output)?;
+        }
+        FeaturesCommand::Tiles { view, file } => flink::tiles(&loaded, &features, view.as_deref(), file, output)?,
         FeaturesCommand::Backfill { file } => write_backfill(&loaded, &features, file, output)?,
         FeaturesCommand::Export { file, from, until } => {
             export(&loaded, &features, file, [from.as_deref(), until.as_deref()], output)?;

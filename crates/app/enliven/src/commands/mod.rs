@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod features;
+mod flink;
 mod new;
 mod read;
 mod run;

@@ -33,7 +33,11 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 use code::Code;
+use enliven_types::Period;
 use node::Node;
+use sql::Printer;
+pub(crate) use sql::text as sql_text;
+pub use sql::{Dialect, SqlField};
 
 /// The most decimal places of a number.
 pub(crate) const MAX_SCALE: u8 = 9;
@@ -115,16 +119,29 @@ impl Expr {
         self.slots.iter().copied()
     }
 
-    /// The expression in SQL that DuckDB and Flink read alike; `column` gives the quoted column of
-    /// a slot: a BIGINT in units of the field's scale, a BOOLEAN, a VARCHAR, or a TIMESTAMP in UTC.
+    /// The expression in SQL; `fields` says where the slots of the row are found.
     ///
-    /// It uses `CASE WHEN`, `AND`, `OR`, `NOT`, `IN`, `=`, `<>`, `<`, `<=`, `>`, `>=`, `+`, `-`,
-    /// `*`, `%`, `CHAR_LENGTH`, `LEFT`, `RIGHT`, `POSITION` and `EXTRACT`. Whole division takes off
-    /// the rest first, `CAST((x - x % d) / d AS BIGINT)`, since `/` is a float in DuckDB: exact up
-    /// to 2^53. SQL does not saturate: it is equal as long as nothing leaves 64 bits. Flink counts
-    /// UTF-16 units in `CHAR_LENGTH`, which differ from code points beyond the basic plane.
-    pub fn to_sql(&self, column: &dyn Fn(usize) -> String) -> String {
-        sql::sql(&self.node, column)
+    /// It has the same value as [`Expr::number`] and [`Expr::text`] for every row that keeps to the
+    /// bounds of its fields: where arithmetic could leave 64 bits, it saturates in SQL too. Texts must
+    /// be compared by code points, as both databases do unless a collation is set.
+    pub fn to_sql(&self, dialect: Dialect, fields: &[SqlField]) -> String {
+        Printer { dialect, fields }.sql(&self.node)
+    }
+
+    /// The largest size that its number can have, if fields keep to their bounds.
+    pub fn bound(&self, fields: &[SqlField]) -> u64 {
+        let bound = Printer { dialect: Dialect::Flink, fields }.bound(&self.node);
+        u64::try_from(bound).unwrap_or(u64::MAX)
+    }
+}
+
+/// The number since 1970 of the period that contains a time in milliseconds, in Flink's SQL.
+pub(crate) fn period_sql(time: &str, period: Period) -> String {
+    let printer = Printer { dialect: Dialect::Flink, fields: &[] };
+    match period {
+        Period::Fixed(length_ms) => printer.stretch(time, length_ms),
+        Period::Month => printer.calendar(time, true),
+        Period::Year => printer.calendar(time, false),
     }
 }
 

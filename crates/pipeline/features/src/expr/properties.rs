@@ -183,7 +183,9 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
             expr.text(&data(&row));
             expr.number(&[]);
             expr.text(&[]);
-            expr.to_sql(&|slot| format!("c{slot}"));
+            let fields: Vec<SqlField> =
+                (0..6).map(|slot| SqlField { column: format!("c{slot}"), bound: u64::MAX }).collect();
+            expr.to_sql(Dialect::DuckDb, &fields);
         }
         Err(error) => {
             prop_assert!(!error.to_lowercase().contains("syntax error"), "{text:?}: {error}");

@@ -167,33 +167,51 @@ fn parts_of_times() {
     }
 }
 
+fn sql_of(text: &str, dialect: Dialect) -> String {
+    let bounds = [(1 << 53) - 1, (1 << 53) - 1, 1, 1, (1 << 53) - 1, 253_402_300_799_999];
+    let fields = bounds.iter().enumerate();
+    let fields: Vec<SqlField> =
+        fields.map(|(slot, bound)| SqlField { column: format!("c{slot}"), bound: *bound }).collect();
+    parse(text).to_sql(dialect, &fields)
+}
+
 #[test]
 fn sql() {
-    let column = |slot: usize| format!("\"c{slot}\"");
     for (text, want) in [
-        ("a > b ? 3 : 0", "(CASE WHEN (\"c0\" > \"c1\") THEN 3 ELSE 0 END)"),
-        ("t == 'it\\'s' && !n || a != -1", "(((\"c2\" = 'it''s') AND (NOT \"c3\")) OR (\"c0\" <> (-1)))"),
-        ("money > a", "(\"c4\" > (\"c0\" * 100))"),
-        ("money + 0.125", "((\"c4\" * 10) + 125)"),
-        ("a / 2", "CAST((\"c0\" - \"c0\" % 2) / 2 AS BIGINT)"),
-        ("a % -2", "(\"c0\" % (-2))"),
-        ("-(a - 1)", "(-(\"c0\" - 1))"),
-        ("t in ['b', 'a', 'b']", "(\"c2\" IN ('a', 'b'))"),
-        ("a in [2, -1]", "(\"c0\" IN ((-1), 2))"),
-        ("size(t)", "CHAR_LENGTH(\"c2\")"),
-        ("t.startsWith('h\u{e9}')", "(LEFT(\"c2\", 2) = 'h\u{e9}')"),
-        ("t.endsWith('x')", "(RIGHT(\"c2\", 1) = 'x')"),
-        ("t.contains('x')", "(POSITION('x' IN \"c2\") > 0)"),
-        ("when.getFullYear()", "EXTRACT(YEAR FROM \"c5\")"),
-        ("when.getMonth()", "(EXTRACT(MONTH FROM \"c5\") - 1)"),
-        ("when.getDate()", "EXTRACT(DAY FROM \"c5\")"),
-        ("when.getDayOfMonth()", "(EXTRACT(DAY FROM \"c5\") - 1)"),
-        ("when.getDayOfWeek()", "(EXTRACT(DOW FROM \"c5\") - EXTRACT(DOW FROM DATE '1970-01-04'))"),
-        ("when.getHours() + when.getMinutes()", "(EXTRACT(HOUR FROM \"c5\") + EXTRACT(MINUTE FROM \"c5\"))"),
-        ("n == true", "(\"c3\" = TRUE)"),
+        ("a > b ? 3 : 0", "(CASE WHEN (c0 > c1) THEN CAST(3 AS BIGINT) ELSE CAST(0 AS BIGINT) END)"),
+        ("t == 'it\\'s' && !n || a != -1", "(((c2 = 'it''s') AND (NOT c3)) OR (c0 <> (-1)))"),
+        ("money > a", "(c4 > (c0 * 100))"),
+        ("money + 0.125", "((c4 * 10) + 125)"),
+        ("a / 2", "(c0 / 2)"),
+        ("a / -1", "(0 - c0)"),
+        ("a % -2", "CAST(c0 % (-2) AS BIGINT)"),
+        ("a % -1", "CAST(0 AS BIGINT)"),
+        ("-(a - 1)", "(0 - (c0 - 1))"),
+        ("2 + 2", "(CAST(2 AS BIGINT) + CAST(2 AS BIGINT))"),
+        (
+            "a * b",
+            "CAST(GREATEST(LEAST(CAST(c0 AS DECIMAL(19, 0)) * CAST(c1 AS DECIMAL(19, 0)), \
+             CAST(9223372036854775807 AS DECIMAL(38, 0))), CAST(-9223372036854775808 AS DECIMAL(38, 0))) AS BIGINT)",
+        ),
+        ("t in ['b', 'a', 'b']", "(c2 IN ('a', 'b'))"),
+        ("a in [2, -1]", "(c0 IN ((-1), 2))"),
+        ("size(t)", "CAST(CHAR_LENGTH(c2) AS BIGINT)"),
+        ("t.startsWith('h\u{e9}')", "(LEFT(c2, 2) = 'h\u{e9}')"),
+        ("t.endsWith('x')", "(RIGHT(c2, 1) = 'x')"),
+        ("t.contains('x')", "(POSITION('x' IN c2) > 0)"),
+        ("when.getMinutes()", "(CAST(((c5 % 3600000) + 3600000) % 3600000 AS BIGINT) / 60000)"),
+        ("n == true", "(c3 = TRUE)"),
     ] {
-        assert_eq!(parse(text).to_sql(&column), want, "{text}");
+        assert_eq!(sql_of(text, Dialect::Flink), want, "{text}");
     }
+    let days = |sign: &str| format!("((c5 - CAST(((c5 % 86400000) + 86400000) % 86400000 AS BIGINT)) {sign} 86400000)");
+    let flink = format!("EXTRACT(YEAR FROM TIMESTAMPADD(DAY, CAST({} AS INT), DATE '1970-01-01'))", days("/"));
+    assert_eq!(sql_of("when.getFullYear()", Dialect::Flink), flink);
+    let duck = format!("(EXTRACT(MONTH FROM (DATE '1970-01-01' + CAST({} AS INTEGER))) - 1)", days("//"));
+    assert_eq!(sql_of("when.getMonth()", Dialect::DuckDb), duck);
+    let week = format!("CAST(((({} + 4) % 7) + 7) % 7 AS BIGINT)", days("/"));
+    assert_eq!(sql_of("when.getDayOfWeek()", Dialect::Flink), week);
+    assert_eq!(sql_of("a / 2", Dialect::DuckDb), "(c0 // 2)");
 }
 
 #[test]
