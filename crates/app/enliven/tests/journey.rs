@@ -183,9 +183,8 @@ fn features_are_shown_explained_compared_and_written() {
     assert!(text.starts_with("# enliven.definition = 0x"), "{}", &text[..60]);
     assert!(std::fs::read(league.join("training.parquet")).unwrap().starts_with(b"PAR1"));
     let compiled = json(league, &["features", "compile", "--to", "flink", "--out", "tiles.sql"], true);
-    let told = |list: &str, of: &dyn Fn(&Value) -> usize| -> usize {
-        compiled[list].as_array().unwrap().iter().map(of).sum()
-    };
+    let told =
+        |list: &str, of: &dyn Fn(&Value) -> usize| -> usize { compiled[list].as_array().unwrap().iter().map(of).sum() };
     let read = told("tables", &|table| table["features"].as_array().unwrap().len());
     assert_eq!(read + told("left_out", &|_| 1), features, "{compiled}");
     let sql = std::fs::read_to_string(league.join("tiles.sql")).unwrap();
