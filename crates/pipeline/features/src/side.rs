@@ -126,21 +126,29 @@ impl CompiledSide {
         if let EntityKey::Named(key) = &self.entity { key_of(key, event) } else { None }
     }
 
-    /// The entities that the event concerns.
-    pub(crate) fn entities<'a>(&self, event: &'a Event, known: AsOf<'a>) -> SmallVec<[Cow<'a, str>; 1]> {
+    /// Names the entities that the event concerns.
+    pub(crate) fn each_entity<'a>(&self, event: &'a Event, known: AsOf<'a>, mut name: impl FnMut(&str)) {
         match &self.entity {
-            EntityKey::Named(key) => key_of(key, event).into_iter().collect(),
-            EntityKey::Owned(OwnedBy { owned_by }) => match (key_of(owned_by, event), known.state) {
-                (Some(owner), Some(state)) => {
-                    state.owners.tokens_of(&owner, known.time).into_iter().map(Cow::Borrowed).collect()
+            EntityKey::Named(key) => {
+                if let Some(entity) = key_of(key, event) {
+                    name(&entity);
                 }
-                _ => SmallVec::new(),
-            },
+            }
+            EntityKey::Owned(OwnedBy { owned_by }) => {
+                if let (Some(owner), Some(state)) = (key_of(owned_by, event), known.state) {
+                    state.owners.tokens_of(&owner, known.time).into_iter().for_each(name);
+                }
+            }
         }
     }
 
-    /// The row that expressions read; none if a column is missing.
-    pub(crate) fn row<'a>(&self, event: &'a Event, known: AsOf<'a>) -> Option<SmallVec<[Datum<'a>; 16]>> {
+    /// Fills the row that expressions read; none if a column is missing.
+    pub(crate) fn fill<'a>(
+        &self,
+        event: &'a Event,
+        known: AsOf<'a>,
+        row: &mut SmallVec<[Datum<'a>; 16]>,
+    ) -> Option<()> {
         let mut found: SmallVec<[Found<'a>; 2]> = SmallVec::new();
         for join in &self.joins {
             let parts = join.key.iter().map(|part| match part {
@@ -161,11 +169,13 @@ impl CompiledSide {
                 (Source::Owners, None) => Found::Owner(None),
             });
         }
-        let datum = |read: &Read| match read {
-            Read::Column(column) => event.data.get(column).map(datum),
-            Read::Joined { join, place, kind } => Some(found[*join].datum(*place, *kind)),
-        };
-        self.reads.iter().map(datum).collect()
+        for read in &self.reads {
+            row.push(match read {
+                Read::Column(column) => datum(event.data.get(column)?),
+                Read::Joined { join, place, kind } => found[*join].datum(*place, *kind),
+            });
+        }
+        Some(())
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use enliven_types::{Event, Value};
-use smallvec::SmallVec;
-
 use crate::config::Key;
 use crate::{Datum, Expr};
+use enliven_types::{Event, Value};
 
 /// How a lane's whole number comes from a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,22 +17,15 @@ pub(crate) enum ValueRule {
 }
 
 /// One event as one of its entities sees it.
+#[derive(Clone, Copy)]
 pub(crate) struct Sighting<'a> {
-    pub(crate) entity: Cow<'a, str>,
+    pub(crate) entity: &'a str,
     /// One bit for each filter that passes.
     pub(crate) bits: u64,
-    pub(crate) values: SmallVec<[i64; 8]>,
+    pub(crate) values: &'a [i64],
     /// The other entity, and for each rating system how the meeting ended (2, 1 or 0); from the
     /// first side alone, so that a meeting counts once.
-    pub(crate) meeting: Option<(Cow<'a, str>, SmallVec<[u8; 2]>)>,
-}
-
-impl Sighting<'_> {
-    pub(crate) fn into_owned(self) -> Sighting<'static> {
-        let own = |name: Cow<'_, str>| Cow::Owned(name.into_owned());
-        let meeting = self.meeting.map(|(name, halves)| (own(name), halves));
-        Sighting { entity: own(self.entity), bits: self.bits, values: self.values, meeting }
-    }
+    pub(crate) meeting: Option<(&'a str, &'a [u8])>,
 }
 
 impl ValueRule {

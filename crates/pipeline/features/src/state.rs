@@ -15,7 +15,7 @@ use crate::clock::{Clock, Tick};
 use crate::config::Key;
 use crate::owners::Owners;
 use crate::side::AsOf;
-use crate::sighting::key_of;
+use crate::sighting::{Sighting, key_of};
 use crate::view_state::{Extra, ViewState};
 
 /// An entity's rows are folded into its slots when it has more than this many. The number changes
@@ -152,9 +152,10 @@ impl FeatureState {
             } else {
                 let sealed = horizon.min(self.watermark).min(self.members[place].asked_from);
                 let known = AsOf { set, state: None, time };
-                for sighting in member.view.sightings(event, known) {
-                    self.members[place].state.see(&member.view, (time, tie), sighting, sealed, self.max_rows);
-                }
+                let (state, max_rows) = (&mut self.members[place].state, self.max_rows);
+                member.view.each_sighting(event, known, |sighting| {
+                    state.see(&member.view, (time, tie), sighting, sealed, max_rows);
+                });
             }
             self.distrust();
         }
@@ -167,7 +168,7 @@ impl FeatureState {
 
     /// What open events would become may have changed.
     fn distrust(&mut self) {
-        self.members.iter_mut().for_each(|member| member.expected = None);
+        self.members.iter_mut().filter(|member| member.expected.is_some()).for_each(|member| member.expected = None);
     }
 
     /// No event of the source comes any more before this time.
@@ -200,15 +201,13 @@ impl FeatureState {
             }
             let sealed = self.members[place].asked_from.min(finals[place]).min(self.watermark);
             for open in settled {
-                let known = AsOf { set, state: Some(self), time: open.time };
-                let rows: Vec<_> = member
-                    .view
-                    .sightings(&open.event, known)
-                    .into_iter()
-                    .map(|sighting| sighting.into_owned())
-                    .collect();
-                for row in rows {
-                    self.members[place].state.see(&member.view, (open.time, open.tie), row, sealed, self.max_rows);
+                let mut rows = Vec::new();
+                self.would_be(set, place, &open, |entity, row| rows.push((entity.to_string(), row)));
+                for (entity, row) in rows {
+                    // What waits for others holds no ratings.
+                    let sighting = Sighting { entity: &entity, bits: row.bits, values: &row.values, meeting: None };
+                    let max_rows = self.max_rows;
+                    self.members[place].state.see(&member.view, (row.time, row.tie), &sighting, sealed, max_rows);
                 }
             }
             self.members[place].patience = 2 * self.members[place].open.len();
@@ -263,14 +262,19 @@ impl FeatureState {
     fn expect(&self, set: &FeatureSet, place: usize, time: i64) -> Expected {
         let mut found = Expected::new();
         for open in self.members[place].open.iter().take_while(|open| open.time < time) {
-            let known = AsOf { set, state: Some(self), time: open.time };
-            for sighting in set.views[place].view.sightings(&open.event, known) {
-                let extra =
-                    Extra { time: open.time, tie: open.tie, bits: sighting.bits, values: sighting.values.clone() };
-                found.entry(sighting.entity.into_owned()).or_default().push(extra);
-            }
+            self.would_be(set, place, open, |entity, row| found.entry(entity.to_string()).or_default().push(row));
         }
         found
+    }
+
+    /// The rows that an open event would become by what is known now, each with its entity.
+    fn would_be(&self, set: &FeatureSet, place: usize, open: &Open, mut add: impl FnMut(&str, Extra)) {
+        let Open { time, tie, event } = open;
+        let known = AsOf { set, state: Some(self), time: *time };
+        set.views[place].view.each_sighting(event, known, |sighting| {
+            let values = sighting.values.iter().copied().collect();
+            add(sighting.entity, Extra { time: *time, tie: *tie, bits: sighting.bits, values });
+        });
     }
 
     /// The same, from what is kept if that is up to date.
@@ -347,12 +351,14 @@ impl FeatureState {
                 continue;
             }
             let known = AsOf { set, state: Some(self), time };
-            for sighting in member.view.sightings(event, known) {
-                if !self.members[place].state.has_row(&member.view, &sighting.entity, time, tie) {
-                    return Err(Stuck::Unknown);
-                }
-                let (name, met) = (sighting.entity.into_owned(), sighting.meeting.is_some());
+            let mut unknown = false;
+            member.view.each_sighting(event, known, |sighting| {
+                unknown |= !self.members[place].state.has_row(&member.view, sighting.entity, time, tie);
+                let (name, met) = (sighting.entity.to_string(), sighting.meeting.is_some());
                 steps.push(Step::Forget { place, name, met });
+            });
+            if unknown {
+                return Err(Stuck::Unknown);
             }
         }
         let transfer = transfer(set, source, event);

@@ -214,15 +214,15 @@ impl FeatureView {
         expr.number(&row) != 0
     }
 
-    /// The event from each side; a side whose columns are missing is left out.
-    pub(crate) fn sightings<'a>(&self, event: &'a Event, known: AsOf<'a>) -> SmallVec<[Sighting<'a>; 2]> {
-        let mut found = SmallVec::new();
+    /// Shows the event from each side; a side whose columns are missing is left out.
+    pub(crate) fn each_sighting<'a>(&'a self, event: &'a Event, known: AsOf<'a>, mut see: impl FnMut(&Sighting<'_>)) {
+        let mut row: SmallVec<[Datum<'a>; 16]> = SmallVec::new();
+        let mut values: SmallVec<[i64; 8]> = SmallVec::new();
         for (number, side) in self.sides.iter().enumerate() {
-            let mut entities = side.entities(event, known);
-            if entities.is_empty() {
+            row.clear();
+            if side.fill(event, known, &mut row).is_none() {
                 continue;
             }
-            let Some(mut row) = side.row(event, known) else { continue };
             row.push(Datum::Number(event.time.0));
             for expr in &self.derived {
                 row.push(match expr.kind() {
@@ -234,26 +234,21 @@ impl FeatureView {
             for (bit, filter) in self.filters.iter().enumerate() {
                 bits |= u64::from(filter.number(&row) != 0) << bit;
             }
-            let values: SmallVec<[i64; 8]> = self.values.iter().map(|value| value.of(&row)).collect();
-            let meeting = match side.opponent(event) {
-                Some(opponent) if number == 0 && !self.results.is_empty() => {
-                    let halves = |(won, drawn): &(Expr, Expr)| match (won.number(&row), drawn.number(&row)) {
-                        (0, 0) => 0,
-                        (0, _) => 1,
-                        _ => 2,
-                    };
-                    Some((opponent, self.results.iter().map(halves).collect()))
-                }
-                _ => None,
+            values.clear();
+            values.extend(self.values.iter().map(|value| value.of(&row)));
+            let opponent = if number == 0 && !self.results.is_empty() { side.opponent(event) } else { None };
+            let halves = |(won, drawn): &(Expr, Expr)| match (won.number(&row), drawn.number(&row)) {
+                (0, 0) => 0,
+                (0, _) => 1,
+                _ => 2,
             };
-            // Only tokens of one owner are several, and they meet nobody.
-            let last = entities.pop();
-            for entity in entities {
-                found.push(Sighting { entity, bits, values: values.clone(), meeting: None });
-            }
-            found.extend(last.map(|entity| Sighting { entity, bits, values, meeting }));
+            let results: SmallVec<[u8; 4]> = match opponent {
+                Some(_) => self.results.iter().map(halves).collect(),
+                None => SmallVec::new(),
+            };
+            let meeting = opponent.as_ref().map(|opponent| (&**opponent, results.as_slice()));
+            side.each_entity(event, known, |entity| see(&Sighting { entity, bits, values: &values, meeting }));
         }
-        found
     }
 
     fn define(&mut self, place: &str, feature: &FeatureConfig, scope: &Scope) -> Result<(), FeatureError> {

@@ -61,22 +61,22 @@ impl ViewState {
         &mut self,
         view: &FeatureView,
         (time, tie): (i64, i64),
-        sighting: Sighting<'_>,
+        sighting: &Sighting<'_>,
         sealed: i64,
         max_rows: usize,
     ) {
-        let player = self.number(&sighting.entity);
+        let player = self.number(sighting.entity);
         if let Some((_, entity)) = self.entities.get_index_mut(player) {
-            let row = Row { time, tie, bits: sighting.bits, values: &sighting.values };
+            let row = Row { time, tie, bits: sighting.bits, values: sighting.values };
             self.arena.insert(&mut entity.rows, row, view.layout());
             if entity.rows.len() > max_rows {
                 entity.fold(view, &mut self.arena, sealed);
             }
         }
         if let Some((opponent, results)) = sighting.meeting {
-            let opponent = self.number(&opponent) as u32;
+            let opponent = self.number(opponent) as u32;
             self.leagues.resize(view.leagues.len(), League::default());
-            for (number, halves) in results.into_iter().enumerate() {
+            for (number, halves) in results.iter().copied().enumerate() {
                 let game = Game { time, tie, player: player as u32, opponent, halves };
                 self.leagues[number].add(&view.leagues[number], game);
             }

@@ -48,15 +48,16 @@ impl FeatureSet {
                 _ => continue,
             }
             let known = AsOf { set: self, state: None, time: event.time.0 };
-            for sighting in view.sightings(event, known) {
+            let tie = self.tie_of(member.source, event);
+            view.each_sighting(event, known, |sighting| {
                 seen.push(Seen {
                     time: event.time.0,
-                    tie: self.tie_of(member.source, event),
-                    entity: sighting.entity.into_owned(),
+                    tie,
+                    entity: sighting.entity.to_string(),
                     bits: sighting.bits,
                     values: sighting.values.to_vec(),
                 });
-            }
+            });
         }
         // Stable: what is equal stays in the order of the log.
         seen.sort_by_key(|one| (one.time, one.tie));
