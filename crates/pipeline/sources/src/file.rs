@@ -21,8 +21,8 @@ pub struct FileSource {
     reader: RowReader,
     splitter: Splitter,
     format: Format,
-    /// Our column -> its place in the file; for CSV only.
-    places: Vec<(String, usize)>,
+    /// The place in the file of each declared column; for CSV only.
+    places: Vec<usize>,
     /// Our column -> its key; for JSON Lines only.
     keys: Vec<(String, String)>,
     /// The names in the first line; for CSV only.
@@ -89,14 +89,14 @@ impl FileSource {
             _ => String::new(),
         };
         let header = self.splitter.cells(header.trim_start_matches('\u{feff}')).unwrap_or_default();
-        for (ours, theirs) in &self.keys {
+        for (_, theirs) in &self.keys {
             let place = header.iter().position(|name| name == theirs).ok_or_else(|| SourceError::MissingColumn {
                 name: self.name.clone(),
                 path: self.file.clone(),
                 column: theirs.clone(),
                 available: header.join(", "),
             })?;
-            self.places.push((ours.clone(), place));
+            self.places.push(place);
         }
         self.header = header.into_iter().map(str::to_string).collect();
         Ok(())
@@ -138,7 +138,7 @@ impl FileSource {
         if cells.len() != width {
             return Err((None, format!("has {} columns, the header has {width}", cells.len())));
         }
-        let texts = self.places.iter().map(|(name, place)| (name.as_str(), cells[*place])).collect();
+        let texts: Vec<&str> = self.places.iter().map(|place| cells[*place]).collect();
         self.reader.event(&texts)
     }
 
@@ -146,11 +146,11 @@ impl FileSource {
         let object = json_object(line).map_err(|reason| (None, reason))?;
         let mut owned = Vec::with_capacity(self.keys.len());
         for (ours, theirs) in &self.keys {
-            if let Some(value) = object.get(theirs.as_str()) {
-                owned.push((ours.as_str(), single(value).map_err(|reason| (Some(ours.clone()), reason))?));
-            }
+            let refuse = |reason: String| (Some(ours.clone()), reason);
+            let value = object.get(theirs.as_str()).ok_or_else(|| refuse("is missing".into()))?;
+            owned.push(single(value).map_err(refuse)?);
         }
-        let texts = owned.iter().map(|(name, text)| (*name, &**text)).collect();
+        let texts: Vec<&str> = owned.iter().map(|text| &**text).collect();
         self.reader.event(&texts)
     }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -41,6 +42,8 @@ pub(crate) type Refusal = (Option<String>, String);
 pub struct RowReader {
     name: String,
     config: SourceConfig,
+    /// The place of the time among the columns.
+    time: usize,
     /// No event is dated later.
     not_after: Timestamp,
 }
@@ -76,9 +79,9 @@ impl RowReader {
                 return Err(unknown(field, column));
             }
         }
-        if !config.columns.contains_key(&config.time) {
+        let Some(time) = config.columns.keys().position(|column| column == &config.time) else {
             return Err(unknown("time", &config.time));
-        }
+        };
         if let Some(column) = &config.order {
             match config.columns.get(column) {
                 Some(ColumnType::Integer) => {}
@@ -94,7 +97,7 @@ impl RowReader {
         if config.partitions() == 0 {
             return Err(SourceError::Empty { name: name.to_string(), field: "path" });
         }
-        Ok(RowReader { name: name.to_string(), config: config.clone(), not_after: Timestamp::RANGE.1 })
+        Ok(RowReader { name: name.to_string(), config: config.clone(), time, not_after: Timestamp::RANGE.1 })
     }
 
     /// Refuses events that lie further in the future of `now` than the source allows.
@@ -109,28 +112,28 @@ impl RowReader {
         self.config.columns.keys().map(|ours| (ours.clone(), theirs(ours))).collect()
     }
 
-    /// Builds the event from texts by column name; a column may be missing from `cells`.
-    pub(crate) fn event(&self, cells: &BTreeMap<&str, &str>) -> Result<Event, Refusal> {
-        let mut data = BTreeMap::new();
-        for (column, kind) in &self.config.columns {
-            let refuse = |reason: String| (Some(column.clone()), reason);
-            let text = *cells.get(column.as_str()).ok_or_else(|| refuse("is missing".into()))?;
-            data.insert(column.clone(), parse(text, *kind).map_err(refuse)?);
-        }
-        let time_text = cells.get(self.config.time.as_str()).copied().unwrap_or_default();
+    /// Builds the event from texts in the order of the declared columns; none is missing.
+    pub(crate) fn event(&self, cells: &[&str]) -> Result<Event, Refusal> {
+        let value = |((column, kind), text): ((&String, &ColumnType), &&str)| match parse(text, *kind) {
+            Ok(value) => Ok((column.clone(), value)),
+            Err(reason) => Err((Some(column.clone()), reason)),
+        };
+        let data: BTreeMap<String, Value> =
+            self.config.columns.iter().zip(cells).map(value).collect::<Result<_, _>>()?;
+        let time_text = cells.get(self.time).copied().unwrap_or_default();
         let time = Timestamp::parse(time_text).map_err(|error| (Some(self.config.time.clone()), error.to_string()))?;
         if time > self.not_after {
             let reason = format!("`{time_text}` is more than {} in the future", self.config.max_future);
             return Err((Some(self.config.time.clone()), reason));
         }
-        let id: Vec<String> = self.config.id.iter().map(|column| show(&data[column])).collect();
+        let id: Vec<Cow<'_, str>> = self.config.id.iter().map(|column| show(&data[column])).collect();
         let id = id.join("/");
         if id.len() > MAX_ID_BYTES {
             return Err((None, format!("the id has {} bytes, at most {MAX_ID_BYTES} are kept", id.len())));
         }
         let mut subjects = Vec::new();
         for column in &self.config.subjects {
-            let subject = show(&data[column]);
+            let subject = show(&data[column]).into_owned();
             if subject.trim().is_empty() {
                 return Err((Some(column.clone()), "names no entity".into()));
             }
@@ -141,11 +144,11 @@ impl RowReader {
     }
 }
 
-fn show(value: &Value) -> String {
+fn show(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value) => value.to_string(),
-        Value::Text(text) => text.clone(),
+        Value::Bool(value) => Cow::Owned(value.to_string()),
+        Value::Int(value) => Cow::Owned(value.to_string()),
+        Value::Text(text) => Cow::Borrowed(text),
     }
 }
 

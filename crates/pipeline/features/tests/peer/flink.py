@@ -39,6 +39,7 @@ time = "at"
 id = ["number", "shop"]
 subjects = ["buyer", "shop"]
 rename = { at = "when it was" }
+allowed_lateness = "2d"
 
 [sources.pay-log.columns]
 number = "integer"
@@ -54,7 +55,6 @@ refund = "boolean"
 [features.views.tiled]
 source = "pay-log"
 where = "weight != 13 && kind != 'nothing'"
-allowed_lateness = "2d"
 
 [[features.views.tiled.sides]]
 entity = "buyer"
