@@ -4,8 +4,10 @@
 //! row whose goal is not met says so.
 
 mod features;
+mod peers;
 mod replay;
 mod store;
+mod streaming;
 mod training;
 mod world;
 
@@ -50,10 +52,11 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 5] = [
+const BENCHES: [(&str, Bench); 6] = [
     ("store", store::store),
     ("features", features::features),
     ("training", training::training),
+    ("streaming", streaming::streaming),
     ("replay", replay::replay),
     ("growth", replay::growth),
 ];

@@ -2,20 +2,17 @@
 //! days, beside the same as one SQL query in DuckDB, each on one core. Both start from tables in
 //! memory; the sums of all columns must be equal.
 
-use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Instant;
 
 use enliven_features::{Column, FeatureSet, FeaturesConfig, Kind, SourceShape, Tables, point_in_time};
 use enliven_types::{Event, Privacy, Timestamp, Value};
 
-use crate::Row;
+use crate::{Row, peers};
 
 const DAY_MS: i64 = 86_400_000;
 const DAYS: u64 = 2000;
-const DUCKDB: &str = "duckdb==2.0.1";
 
 fn view() -> FeatureSet {
     let windows = r#"["20d", "60d", "200d"]"#;
@@ -34,7 +31,7 @@ fn view() -> FeatureSet {
 }
 
 /// Scatters numbers (the finaliser of SplitMix64).
-fn scatter(number: u64) -> u64 {
+pub(crate) fn scatter(number: u64) -> u64 {
     let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -69,7 +66,7 @@ fn measure(count: u64) -> (f64, f64, String) {
     let label = |number: u64| (scatter(!number) % keys, scatter(number ^ 0x5555) % DAYS);
     write(&labels_csv, "key,day", (0..labels).map(|number| format!("{},{}", label(number).0, label(number).1)));
     // The peer first: its process is gone before our tables take the memory.
-    let found = peer(&events_csv, &labels_csv);
+    let found = peers::run("training.py", &[&events_csv, &labels_csv]);
 
     let set = view();
     let time = |day: u64| Timestamp(day as i64 * DAY_MS);
@@ -104,32 +101,9 @@ fn measure(count: u64) -> (f64, f64, String) {
     (ours, found["seconds"].as_f64().unwrap_or(f64::NAN), found["version"].as_str().unwrap_or("?").to_string())
 }
 
-fn write(path: &Path, header: &str, lines: impl Iterator<Item = String>) {
+pub(crate) fn write(path: &Path, header: &str, lines: impl Iterator<Item = String>) {
     let mut file = BufWriter::new(std::fs::File::create(path).expect("room on disk"));
     writeln!(file, "{header}").expect("room on disk");
     lines.for_each(|line| writeln!(file, "{line}").expect("room on disk"));
     file.flush().expect("room on disk");
-}
-
-/// Runs the query in a Python environment of the bench, which is made once.
-fn peer(events: &Path, labels: &Path) -> serde_json::Value {
-    let home = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let venv = home.join("../target/bench-venv");
-    let run = |program: &Path, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).output();
-        let output = output.unwrap_or_else(|error| panic!("{} does not run: {error}", program.display()));
-        let mut shown = String::new();
-        let _ = write!(shown, "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{} fails: {shown}", program.display());
-        output.stdout
-    };
-    let python = venv.join("bin/python");
-    if !python.exists() {
-        eprintln!("bench: installing {DUCKDB} into target/bench-venv");
-        run(Path::new("python3"), &["-m", "venv", &venv.display().to_string()]);
-    }
-    run(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", DUCKDB]);
-    let script = home.join("peers/training.py").display().to_string();
-    let output = run(&python, &[&script, &events.display().to_string(), &labels.display().to_string()]);
-    serde_json::from_slice(&output).expect("the peer prints JSON")
 }

@@ -1,0 +1,88 @@
+//! Tiles kept current event by event: count, sum, least, most and latest amount of each key and hour,
+//! beside the same in Bytewax on one worker, on one core each. Both start from events in memory; what
+//! the last 24 hours hold must be equal.
+
+use std::time::Instant;
+
+use enliven_features::{Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables};
+use enliven_types::{Event, Privacy, Timestamp, Value};
+
+use crate::training::{scatter, write};
+use crate::{Row, peers};
+
+const EVENTS: u64 = 1_000_000;
+const KEYS: u64 = 20_000;
+const WEEK_MS: i64 = 7 * 86_400_000;
+
+fn view() -> FeatureSet {
+    let feature =
+        |name: &str, aggregate: &str| format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": ["1d"]}}"#);
+    let define = [
+        feature("count", r#""count""#),
+        feature("sum", r#"{"sum": "amount"}"#),
+        feature("least", r#"{"min": "amount"}"#),
+        feature("most", r#"{"max": "amount"}"#),
+        feature("last", r#"{"last": "amount"}"#),
+    ];
+    let text = format!(
+        r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}}}}}"#,
+        define.join(",")
+    );
+    let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
+    let column = |kind| Column { kind, privacy: Privacy::Public };
+    let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(0)))];
+    let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms: 3_600_000, order: None };
+    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).expect("the definition is sound")
+}
+
+/// Events a second; the goal is five times the peer's.
+pub fn streaming() -> Vec<Row> {
+    let key = |number: u64| scatter(number) % KEYS;
+    let time = |number: u64| (number as i64) * WEEK_MS / EVENTS as i64;
+    let amount = |number: u64| (scatter(number) >> 40) as i64 % 1000 - 300;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("events.csv");
+    write(
+        &file,
+        "key,time,amount",
+        (0..EVENTS).map(|number| format!("{},{},{}", key(number), time(number), amount(number))),
+    );
+    let found = peers::run("streaming.py", &[&file]);
+
+    let set = view();
+    let events: Vec<Event> = (0..EVENTS)
+        .map(|number| {
+            let name = key(number).to_string();
+            Event {
+                id: number.to_string(),
+                source: "s".into(),
+                kind: "t".into(),
+                subjects: vec![name.clone()],
+                time: Timestamp(time(number)),
+                data: [("amount".to_string(), Value::Int(amount(number))), ("key".to_string(), Value::Text(name))]
+                    .into(),
+            }
+        })
+        .collect();
+    let begin = Instant::now();
+    let mut state = FeatureState::default();
+    for page in events.chunks(1000) {
+        for event in page {
+            state.add(&set, 0, event);
+        }
+        state.advance(&set, page[page.len() - 1].time);
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let end = Timestamp(WEEK_MS);
+    state.advance(&set, end);
+    let mut sums = [0i64; 5];
+    for key in 0..KEYS {
+        let vector = state.vector_at(&set, &key.to_string(), end);
+        sums.iter_mut().zip(&vector.0).for_each(|(sum, value)| *sum += value);
+    }
+    let theirs: Vec<i64> = found["sums"].as_array().expect("sums").iter().filter_map(|sum| sum.as_i64()).collect();
+    assert_eq!(sums.as_slice(), theirs, "both keep the same tiles");
+    let rate = |seconds: f64| EVENTS as f64 / seconds;
+    let peer = rate(found["seconds"].as_f64().unwrap_or(f64::NAN));
+    vec![Row::at_least("streaming.tiles", "/s", rate(seconds), peer, "Bytewax 0.21.1, one worker", 5.0)]
+}
