@@ -27,12 +27,15 @@ pub struct HistoryEntry {
     pub traits: BTreeMap<String, enliven_types::TraitValue>,
 }
 
+/// Plans by the digests of their definition and model.
+type Plans = BTreeMap<(Digest, Digest), Arc<Plan>>;
+
 /// Reads a collection: what the server and the commands show.
 #[derive(Clone)]
 pub struct View {
     plan: Arc<Plan>,
     /// The plans of earlier definitions, as they are asked for.
-    earlier: Arc<Mutex<BTreeMap<(Digest, Digest), Arc<Plan>>>>,
+    earlier: Arc<Mutex<Plans>>,
     store: Arc<dyn Store>,
     blocks: Arc<dyn BlockStore>,
 }

@@ -83,7 +83,7 @@ fn mistakes_on_the_command_line() {
     say(&mut document, "a token id that is not known", &league, &["history", "17"]);
     edit(&league, "cooldown_s = 2160000", "cooldown_s = 1");
     let other = both(&enliven(&league, &["run"]).output().unwrap());
-    assert!(other.contains("another definition") && other.contains("\nhint: choose another directory"), "{other}");
+    assert!(other.contains("another definition") && other.contains("\nhint: `enliven run --adopt`"), "{other}");
     edit(&league, "path = \"results.csv\"", "path = \"missing.csv\"");
     say(&mut document, "no file of results", &league, &["train"]);
     insta::assert_snapshot!("commands", document);

@@ -309,8 +309,8 @@ impl<'a> Reader<'a> {
     fn view(&mut self, view: &FeatureView) -> Option<ViewState> {
         let count = self.count(8)?;
         let layout = view.layout();
-        let mut state = ViewState::default();
-        state.entities = Entities::with_capacity_and_hasher(count, Default::default());
+        let entities = Entities::with_capacity_and_hasher(count, Default::default());
+        let mut state = ViewState { entities, ..ViewState::default() };
         for _ in 0..count {
             let name = SmolStr::new(self.text()?);
             let first_folded = self.number()?;

@@ -521,7 +521,7 @@ fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str
     };
     let holder = |token: &str, before: i64| {
         let moved = |event: &&&Event| event.source == "t" && event.time.0 < before && text(event, "right") == token;
-        sorted.iter().filter(moved).next_back().map(|event| text(event, "left"))
+        sorted.iter().rfind(moved).map(|event| text(event, "left"))
     };
     let mut found =
         BTreeMap::from([("total_n", 0), ("weights", 0), ("held", 0), ("owned", 0), ("owned_sum", 0), ("middle", 0)]);

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
 use enliven_content::EmbeddedBlocks;
+use enliven_store::{EmbeddedStore, Store, Table};
 use serde::Serialize;
 
 use crate::cli::Place;
@@ -34,6 +35,7 @@ pub fn run(place: &Place, output: &Output) -> Result<ExitCode, CliError> {
     note("manifest", checked);
     let folder = place.folder();
     if folder.join("state.redb").exists() {
+        note("store", compare(&folder));
         note("blocks", scrub(&folder));
         if let Ok(plan) = plan {
             let state = Data::existing(&folder).and_then(|data| {
@@ -66,6 +68,11 @@ fn rounding() -> Result<String, CliError> {
         return Ok("this machine divides as IEEE-754 says".into());
     }
     Err(CliError::Usage("this machine does not round as IEEE-754 says\nhint: reports cannot be recomputed here".into()))
+}
+
+fn compare(folder: &std::path::Path) -> Result<String, CliError> {
+    let store = EmbeddedStore::open_verified(&folder.join("state.redb"))?;
+    Ok(format!("{} events, every checksum of the file is right", store.count(Table::Events)?))
 }
 
 fn scrub(folder: &std::path::Path) -> Result<String, CliError> {
