@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use enliven_features::{Column, Datum, Expr, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables};
+use enliven_features::{Column, Datum, Dialect, Expr, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, SqlField, Tables};
 use enliven_types::{Privacy, Timestamp};
 
 static SET: LazyLock<FeatureSet> = LazyLock::new(|| {
@@ -35,9 +35,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let fields = [("a", Kind::Number(2)), ("b", Kind::Bool), ("t", Kind::Text), ("w", Kind::Time)];
         let fields: BTreeMap<_, _> =
             fields.into_iter().enumerate().map(|(place, (name, kind))| (name.to_string(), (place, kind))).collect();
+        let column = |name: &str| SqlField { column: name.to_string(), bound: 1 << 53 };
+        let columns = ["a", "b", "t", "w"].map(column);
         if let Ok(expr) = Expr::parse(text, &fields) {
             let row = [Datum::Number(i64::MIN), Datum::Number(1), Datum::Text("é"), Datum::Number(-1)];
-            let _ = (expr.number(&row), expr.text(&row), expr.to_sql(&|place| place.to_string()));
+            let _ = (expr.number(&row), expr.text(&row), expr.to_sql(Dialect::DuckDb, &columns));
         }
     }
     // The digest of the definition stands in front, so that the fuzzer need not guess it.
@@ -45,5 +47,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Some(mut state) = FeatureState::restore(&SET, &snapshot) {
         assert_eq!(state.snapshot(&SET), snapshot);
         state.advance(&SET, Timestamp(0));
+        let _ = state.vector_at(&SET, "x", Timestamp(0));
     }
 });

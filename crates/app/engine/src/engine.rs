@@ -16,6 +16,8 @@ use crate::{
 };
 
 const DEFINITION: &[u8] = b"definition";
+/// The latest epoch that was begun, and its partitions.
+const PROPOSAL: &[u8] = b"proposal";
 
 /// What is kept of an epoch after it is posted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,13 +118,14 @@ impl Engine {
         committee: Committee,
         adopt: bool,
     ) -> Result<Engine, EngineError> {
-        check_definition(&plan, &*store, &*blocks, adopt)?;
+        let is_new = check_definition(&plan, &*store, &*blocks, adopt)?;
         blocks.put_all(&plan.blocks)?;
         let first = match last_record(&*store)? {
             None => Replica::new(plan.clone())?,
             Some(record) => {
-                let features = snapshots::latest(&plan, &*store)?;
-                let events = read_all(&plan, &*store, &features.offsets, &plan.align(&record.partitions))?;
+                let partitions = plan.align(&record.partitions);
+                let features = snapshots::latest(&plan, &*store, &partitions)?;
+                let events = read_all(&plan, &*store, &features.offsets, &partitions)?;
                 let (epoch, cut) = (record.report.epoch, (record.cut, &record.partitions[..]));
                 restore(plan.clone(), &*blocks, &record.directory, epoch, cut, features, &events)?
             }
@@ -133,6 +136,11 @@ impl Engine {
         if on_chain < first.epoch() || on_chain > first.epoch() + 1 {
             let reason = format!("the chain is at epoch {on_chain}, the store at epoch {}", first.epoch());
             return Err(EngineError::ChainMismatch { reason });
+        }
+        if is_new {
+            let mut batch = Batch::default();
+            batch.put(Table::Meta, DEFINITION, definition_text(&plan));
+            store.commit(batch)?;
         }
         let nodes = vec![first; committee.addresses().len()];
         let domain_oracle = publisher.deployment().oracle.into_array();
@@ -159,7 +167,16 @@ impl Engine {
     /// One epoch: recompute on every node, store, sign, post, mint, checkpoint.
     fn epoch(&mut self, timings: &mut Timings) -> Result<EpochRecord, EngineError> {
         let epoch = self.nodes[0].epoch() + 1;
-        let spec = self.planner.spec(&self.plan, epoch, self.nodes[0].offsets());
+        let mut spec = self.planner.spec(&self.plan, epoch, self.nodes[0].offsets());
+        match proposal(&*self.store)? {
+            // Cut short after a node had signed: events that have come since wait for the next epoch.
+            Some((begun, partitions)) if begun == epoch => spec.partitions = partitions,
+            _ => {
+                let mut batch = Batch::default();
+                batch.put(Table::Meta, PROPOSAL, to_cbor(&(epoch, &spec.partitions)));
+                timings.time(Stage::Store, || self.store.commit(batch))?;
+            }
+        }
         // Each node reads the logs and computes for itself.
         let (store, plan) = (&self.store, &self.plan);
         let outcomes: Vec<Result<EpochOutcome, EngineError>> = self
@@ -273,28 +290,49 @@ pub(crate) fn history_key(token: u64, sequence: u64) -> [u8; 16] {
     key
 }
 
-/// A store belongs to one definition and one model, unless another is adopted.
-fn check_definition(plan: &Plan, store: &dyn Store, blocks: &dyn BlockStore, adopt: bool) -> Result<(), EngineError> {
-    let manifest = format!("{} with model {}", plan.definition, plan.model_digest);
+/// A store belongs to one definition and one model, unless another is adopted; says whether this one is
+/// new to it. Nothing is written, so that a collection can be asked before its sources are read.
+pub fn check_definition(
+    plan: &Plan,
+    store: &dyn Store,
+    blocks: &dyn BlockStore,
+    adopt: bool,
+) -> Result<bool, EngineError> {
+    let manifest = definition_text(plan);
     match store.get(Table::Meta, DEFINITION)? {
-        Some(stored) if stored == manifest.as_bytes() => return Ok(()),
+        Some(stored) if stored == manifest.as_bytes() => return Ok(false),
         Some(stored) if !adopt => {
             let stored = String::from_utf8_lossy(&stored).into_owned();
             return Err(EngineError::OtherDefinition { stored, manifest });
         }
-        Some(_) => {
-            if let Some(last) = last_record(store)? {
-                let before = Published::new(blocks).definition(last.report.manifest)?;
-                if let Some(reason) = plan.cannot_follow(&before.manifest) {
-                    return Err(EngineError::CannotAdopt { reason });
-                }
-            }
-        }
-        None => {}
+        Some(_) => {}
+        None => return Ok(true),
     }
-    let mut batch = Batch::default();
-    batch.put(Table::Meta, DEFINITION, manifest);
-    Ok(store.commit(batch)?)
+    let last = last_record(store)?;
+    let posted = last.as_ref().map_or(0, |record| record.report.epoch);
+    if proposal(store)?.is_some_and(|(begun, _)| begun > posted) {
+        let reason = "an epoch was begun under the definition before; run once more with that one".into();
+        return Err(EngineError::CannotAdopt { reason });
+    }
+    if let Some(last) = last {
+        let before = Published::new(blocks).definition(last.report.manifest)?;
+        if let Some(reason) = plan.cannot_follow(&before.manifest) {
+            return Err(EngineError::CannotAdopt { reason });
+        }
+    }
+    Ok(true)
+}
+
+fn definition_text(plan: &Plan) -> String {
+    format!("{} with model {}", plan.definition, plan.model_digest)
+}
+
+/// The latest epoch that was begun, and how far its cut reads.
+fn proposal(store: &dyn Store) -> Result<Option<(u64, Vec<CutPartition>)>, EngineError> {
+    match store.get(Table::Meta, PROPOSAL)? {
+        Some(bytes) => Ok(Some(from_cbor("proposal", &bytes)?)),
+        None => Ok(None),
+    }
 }
 
 /// The record of an epoch.

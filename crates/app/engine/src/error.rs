@@ -33,7 +33,7 @@ pub enum EngineError {
     #[error("the collection cannot go on with this manifest: {reason}\nhint: choose another directory with --data")]
     CannotAdopt {
         /// Why.
-        reason: &'static str,
+        reason: String,
     },
     /// The chain holds a collection that this data directory does not know.
     #[error(

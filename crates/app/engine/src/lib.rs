@@ -26,7 +26,7 @@ mod view;
 mod words;
 
 pub use cuts::{CutPlanner, CutSpec, Events};
-pub use engine::{Engine, EpochRecord, Progress, RunSummary};
+pub use engine::{Engine, EpochRecord, Progress, RunSummary, check_definition};
 pub use error::EngineError;
 pub use ingest::{Ingested, ingest};
 pub use manifest::{ChainConfig, EpochsConfig, Manifest, RoyaltyConfig};

@@ -4,7 +4,7 @@ use enliven_features::{Column, FeatureSet, Kind, SourceShape, Tables};
 use enliven_metadata::Renderer;
 use enliven_models::{Artifact, PairModel};
 use enliven_policy::Policy;
-use enliven_sources::{RowReader, SourceConfig};
+use enliven_sources::{FileConfig, RowReader, SourceConfig, SourceKind};
 use enliven_types::{Block, Codec, ColumnType, CutPartition, Digest, Period, Privacy, Timestamp, to_jcs};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub struct Plan {
     pub manifest: Manifest,
     /// The features.
     pub features: FeatureSet,
+    /// What reads the rows of each source.
+    pub readers: BTreeMap<String, RowReader>,
     /// The partitions of the logs that features are computed from, in the order of (source, number).
     pub partitions: Vec<(String, u32)>,
     /// The model.
@@ -131,6 +133,10 @@ impl Plan {
         let renderer = Renderer::new(&manifest.metadata, &assets.template)?;
         let signed_part = Manifest { chain: ChainConfig::default(), ..manifest.clone() };
         let template = Block::new(Codec::Raw, assets.template.clone().into_bytes());
+        let mut readers = BTreeMap::new();
+        for (name, config) in &manifest.sources {
+            readers.insert(name.clone(), RowReader::new(name, config)?);
+        }
         let (mut tables, mut table_blocks) = (BTreeMap::new(), Vec::new());
         for name in manifest.features.tables.keys() {
             let rows = assets.tables.get(name).map_or(&[][..], Vec::as_slice);
@@ -158,6 +164,7 @@ impl Plan {
             start: manifest.epochs.period.start(manifest.epochs.period.index(start)),
             blocks,
             partitions: partitions_of(manifest, &features),
+            readers,
             manifest: manifest.clone(),
             features,
             model,
@@ -182,16 +189,37 @@ impl Plan {
     }
 
     /// Why a running collection cannot go on with this definition in place of `before`; none if it can.
-    pub fn cannot_follow(&self, before: &Manifest) -> Option<&'static str> {
+    pub fn cannot_follow(&self, before: &Manifest) -> Option<String> {
         if self.manifest.epochs != before.epochs {
-            return Some("`epochs` says which instant an epoch is, and many are posted already");
+            return Some("`epochs` says which instant an epoch is, and some are posted already".into());
         }
         if self.manifest.oracle.nodes != before.oracle.nodes {
-            return Some("the committee is held on chain: `oracle.nodes` cannot change with the manifest");
+            return Some("the committee is held on chain: `oracle.nodes` cannot change with the manifest".into());
         }
         let (ours, theirs) = (&self.manifest.metadata.collection, &before.metadata.collection);
         if (&ours.name, &ours.symbol) != (&theirs.name, &theirs.symbol) {
-            return Some("the token contract holds the collection's name and symbol for good");
+            return Some("the token contract holds the collection's name and symbol for good".into());
+        }
+        for (name, ours) in &self.manifest.sources {
+            let Some(theirs) = before.sources.get(name) else { continue };
+            let SourceKind::File(FileConfig { path, .. }) = &ours.from;
+            let SourceKind::File(FileConfig { path: earlier, .. }) = &theirs.from;
+            let same =
+                (&ours.columns, &ours.rename, &ours.time, &ours.id, &ours.subjects, &ours.order, &ours.event_type)
+                    == (
+                        &theirs.columns,
+                        &theirs.rename,
+                        &theirs.time,
+                        &theirs.id,
+                        &theirs.subjects,
+                        &theirs.order,
+                        &theirs.event_type,
+                    );
+            if !same || !path.all().starts_with(earlier.all()) {
+                return Some(format!(
+                    "the log holds what the source `{name}` read before: its columns, `id`, `time`, `subjects` and `order` cannot change, and files are only added at the end; give the changed source another name"
+                ));
+            }
         }
         None
     }

@@ -135,10 +135,18 @@ impl<'a> Published<'a> {
         Ok(tables)
     }
 
-    /// The events of a cut's segments, with their canonical bytes.
-    pub fn events(&self, cut: &Cut) -> Result<Events, EngineError> {
+    /// The events of a cut's segments, with their canonical bytes; there must be so many.
+    pub fn events(&self, cut: &Cut, count: u64) -> Result<Events, EngineError> {
         let mut events = Vec::new();
+        let wrong = |found: String| {
+            let reason = format!("the cut of epoch {} has {found} where {count} events should be", cut.epoch);
+            EngineError::Record { what: "segment of events".into(), reason }
+        };
         for segment in &cut.segments {
+            // Every segment holds an event, so a list without end is found before it is read.
+            if events.len() as u64 >= count {
+                return Err(wrong("more".into()));
+            }
             for line in self.lines("segment of events", segment)? {
                 let line = line.as_slice();
                 let event = Event::from_bytes(line).map_err(|error| EngineError::Record {
@@ -147,6 +155,9 @@ impl<'a> Published<'a> {
                 })?;
                 events.push((event, line.to_vec()));
             }
+        }
+        if events.len() as u64 != count {
+            return Err(wrong(events.len().to_string()));
         }
         Ok(events)
     }

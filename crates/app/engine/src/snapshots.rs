@@ -5,6 +5,7 @@
 
 use enliven_features::FeatureState;
 use enliven_store::{Batch, Store, Table};
+use enliven_types::CutPartition;
 
 use crate::replica::FeaturePoint;
 use crate::{EngineError, Plan};
@@ -13,10 +14,11 @@ use crate::{EngineError, Plan};
 const EVERY: u64 = 32;
 const LAST: [u8; 9] = [0xff; 9];
 
-/// The latest snapshot, or the state before the first event.
-pub(crate) fn latest(plan: &Plan, store: &dyn Store) -> Result<FeaturePoint, EngineError> {
+/// The latest snapshot that reads no further than `limit`, or the state before the first event.
+pub(crate) fn latest(plan: &Plan, store: &dyn Store, limit: &[CutPartition]) -> Result<FeaturePoint, EngineError> {
     let Some((_, bytes)) = store.last(Table::Snapshots, &[], &LAST)? else { return Ok(FeaturePoint::default()) };
-    Ok(parse(plan, &bytes).unwrap_or_default())
+    let within = |point: &FeaturePoint| point.offsets.iter().zip(limit).all(|(offset, one)| *offset <= one.offset);
+    Ok(parse(plan, &bytes).filter(within).unwrap_or_default())
 }
 
 /// For each partition of the plan how far it was read, then the state.

@@ -328,11 +328,11 @@ impl<'a> Verifier<'a> {
         let published = Published::new(&*source);
         let mut cuts = Cuts::default();
         let mut history = Vec::new();
+        let plan_of = |epoch: u64| &plans[plans.partition_point(|(first, _)| *first <= epoch) - 1];
         for report in &reports[..from as usize - 1] {
-            history.push(cuts.next(&published, report)?);
+            history.push(cuts.next(&published, report, &plan_of(report.epoch).1)?);
             self.passed(Step::Events);
         }
-        let plan_of = |epoch: u64| &plans[plans.partition_point(|(first, _)| *first <= epoch) - 1];
         let (mut replica, mut before) = self.start(&plan_of(from).1, reports, from, &cuts, history)?;
         let last = reports.len() as u64;
         for report in &reports[from as usize - 1..] {
@@ -341,19 +341,15 @@ impl<'a> Verifier<'a> {
                 // Another definition: its features follow from all events so far.
                 let (mut again, mut history) = (Cuts::default(), Vec::new());
                 for report in &reports[..report.epoch as usize - 1] {
-                    history.push(again.next(&published, report)?);
+                    history.push(again.next(&published, report, &plan_of(report.epoch).1)?);
                 }
                 (replica, before) = self.start(plan, reports, report.epoch, &cuts, history)?;
             }
-            let (cut, events) = cuts.next(&published, report)?;
+            let (cut, events) = cuts.next(&published, report, plan)?;
             self.passed(Step::Events);
             let theirs = self.receipts(&published, report, &before)?;
             self.metadata(&published, report, &theirs, &before)?;
             let spec = CutSpec { epoch: cut.epoch, watermark: cut.watermark, partitions: cut.partitions.clone() };
-            if cut.watermark != plan.watermark(report.epoch) {
-                let detail = format!("epoch {}: the watermark is {}", report.epoch, cut.watermark);
-                return Err(Difference(Step::Events, detail));
-            }
             let ours = replica.step(&spec, &events).at(Step::Root)?;
             self.compare(&ours, &theirs, report)?;
             let Theirs { links, metadata, changed } = theirs;
@@ -597,33 +593,51 @@ impl<'a> Verifier<'a> {
 struct Cuts {
     last: Option<Cid>,
     partitions: Vec<CutPartition>,
-    /// The ids of the events so far, by source.
-    seen: BTreeMap<String, BTreeSet<Digest>>,
+    /// The ids of the events so far, by partition. A partition that a definition leaves out starts
+    /// anew if a later one takes it up again.
+    seen: BTreeMap<(String, u32), BTreeSet<Digest>>,
 }
 
 impl Cuts {
-    fn next(&mut self, published: &Published<'_>, report: &Report) -> Outcome<(Cut, Events)> {
+    fn next(&mut self, published: &Published<'_>, report: &Report, plan: &Plan) -> Outcome<(Cut, Events)> {
         let wrong = |why: String| Difference(Step::Events, format!("epoch {}: {why}", report.epoch));
         let cut = published.cut(report.cut).map_err(|error| wrong(error.to_string()))?;
         if cut.version != 1 || cut.epoch != report.epoch || cut.previous != self.last {
             return Err(wrong("the cut does not follow the one before it".into()));
         }
-        let events = published.events(&cut).map_err(|error| wrong(error.to_string()))?;
-        let before = |one: &CutPartition| {
-            let same = |other: &&CutPartition| (&other.source, other.partition) == (&one.source, one.partition);
-            self.partitions.iter().find(same).map_or(0, |other| other.offset)
-        };
-        let from = cut.partitions.iter().fold(0u64, |sum, one| sum.saturating_add(before(one)));
-        let to = cut.partitions.iter().fold(0u64, |sum, one| sum.saturating_add(one.offset));
-        if to != from.saturating_add(events.len() as u64) {
-            return Err(wrong(format!("{} events between the offsets {from} and {to}", events.len())));
+        if cut.watermark != plan.watermark(report.epoch) {
+            return Err(wrong(format!("the watermark is {}", cut.watermark)));
         }
-        // A source that a definition leaves out starts anew if a later one takes it up again.
-        self.seen.retain(|source, _| cut.partitions.iter().any(|one| &one.source == source));
-        for (event, _) in &events {
-            let seen = self.seen.entry(event.source.clone()).or_default();
-            if !seen.insert(Digest::sha256(event.id.as_bytes())) {
-                return Err(wrong(format!("the event {} of {} is there twice", event.id, event.source)));
+        let named = cut.partitions.iter().map(|one| (&one.source, one.partition));
+        if !named.eq(plan.partitions.iter().map(|(source, number)| (source, *number))) {
+            return Err(wrong("the cut has other partitions than the sources of the manifest".into()));
+        }
+        let mut counts = Vec::with_capacity(cut.partitions.len());
+        for (one, before) in cut.partitions.iter().zip(plan.align(&self.partitions)) {
+            let count = one.offset.checked_sub(before.offset).ok_or_else(|| {
+                wrong(format!("`{}` is read back from {} to {}", one.source, before.offset, one.offset))
+            })?;
+            counts.push(count);
+        }
+        let total = counts.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
+        let events = published.events(&cut, total).map_err(|error| wrong(error.to_string()))?;
+        self.seen.retain(|partition, _| plan.partitions.contains(partition));
+        let mut rest = events.iter();
+        for (partition, count) in plan.partitions.iter().zip(counts) {
+            for (event, _) in rest.by_ref().take(count as usize) {
+                if event.source != partition.0 {
+                    let detail = format!("the event {} of `{}` stands in `{}`", event.id, event.source, partition.0);
+                    return Err(wrong(detail));
+                }
+                if let Some(reason) = plan.readers.get(&event.source).and_then(|reader| reader.check(event).err()) {
+                    return Err(wrong(format!("the event {} of `{}`: {reason}", event.id, event.source)));
+                }
+                let id = Digest::sha256(event.id.as_bytes());
+                let of_source = (event.source.clone(), 0)..=(event.source.clone(), u32::MAX);
+                if self.seen.range(of_source).any(|(_, seen)| seen.contains(&id)) {
+                    return Err(wrong(format!("the event {} of {} is there twice", event.id, event.source)));
+                }
+                self.seen.entry(partition.clone()).or_default().insert(id);
             }
         }
         self.last = Some(report.cut.to_cid(Codec::DagCbor));
@@ -632,8 +646,7 @@ impl Cuts {
     }
 }
 
-/// The events of several cuts, by the partitions of a plan. What does not fit is found when the events
-/// are counted against the cut.
+/// The events of checked cuts, by the partitions of a plan.
 fn by_partition(plan: &Plan, cuts: Vec<(Cut, Events)>) -> Events {
     let mut logs: BTreeMap<(String, u32), Events> = BTreeMap::new();
     for (cut, events) in cuts {

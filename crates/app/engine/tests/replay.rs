@@ -65,6 +65,16 @@ fn an_epoch_without_checkpoint_is_found_on_chain() {
     let mut batch = Batch::default();
     batch.delete(Table::Epochs, 5u64.to_be_bytes());
     world.store.commit(batch).unwrap();
+    // An event that has come since waits: nodes have signed the epoch without it.
+    let log = EventLog::new(&*world.store, "results", 0);
+    let (mut late, _): (Event, _) = log.read(0, 1).unwrap().remove(0);
+    (late.id, late.time) = ("late".into(), Timestamp::parse("2015-02-03").unwrap());
+    log.append(&[late]).unwrap();
+    let mut other = common::manifest();
+    other.policy.cooldown_s += 1;
+    let other = enliven_engine::Plan::new(&other, &common::assets()).unwrap();
+    let refused = enliven_engine::check_definition(&other, &*world.store, &*world.blocks, true).unwrap_err();
+    assert!(refused.to_string().contains("was begun under the definition before"), "{refused}");
     world.reopen();
     world.run(1);
     let after = view.epoch(5).unwrap();

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use common::World;
-use enliven_engine::{Assets, Manifest, Plan, Scope, Verifier, View};
+use enliven_engine::{Assets, Manifest, Plan, Scope, Verifier, View, check_definition};
 use enliven_models::Artifact;
-use enliven_types::{TraitValue, Value};
+use enliven_types::{ColumnType, TraitValue, Value};
 
 /// The example over South America, with the goals of each match as a source of their own, in which a
 /// view counts them; the team's view joins what its opponent scored of late, and heights of a table.
@@ -183,7 +183,9 @@ fn a_changed_row_of_a_table_is_another_definition() {
 /// definition come from the whole log, and everything is verified from the first epoch on.
 #[test]
 fn a_running_collection_adopts_another_definition() {
-    let mut world = World::new(common::plan());
+    let mut before = common::manifest();
+    before.sources.insert("results".into(), manifest().sources["results"].clone());
+    let mut world = World::over(Plan::new(&before, &common::assets()).unwrap(), &files(|_| 0));
     world.run(12);
     let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
     let explained = view.explain(1, None).unwrap();
@@ -217,4 +219,39 @@ fn a_running_collection_adopts_another_definition() {
     let refused = enliven_engine::Engine::open(other, store, blocks, publisher, None, common::committee(4), true);
     let refused = refused.err().unwrap().to_string();
     assert!(refused.contains("cannot go on with this manifest: `epochs` says"), "{refused}");
+    let mut other = manifest();
+    other.sources.get_mut("goals").unwrap().columns.insert("more".into(), ColumnType::Text);
+    let other = Plan::new(&other, &assets()).unwrap();
+    let refused = check_definition(&other, &*world.store, &*world.blocks, true).err().unwrap().to_string();
+    assert!(refused.contains("the source `goals` read before"), "{refused}");
+}
+
+/// There and back: what the second definition left out is read again from its start, and a snapshot
+/// that has seen more of it than that is passed over.
+#[test]
+fn a_definition_is_taken_up_again() {
+    let first = || Plan::new(&manifest(), &assets()).unwrap();
+    let mut world = World::over(first(), &files(|_| 0));
+    world.run(33);
+    let mut results = common::manifest();
+    results.sources.insert("results".into(), manifest().sources["results"].clone());
+    world.adopt(Plan::new(&results, &common::assets()).unwrap(), &files(|_| 0));
+    world.run(2);
+    world.adopt(first(), &files(|_| 0));
+    world.run(2);
+    world.reopen();
+    world.run(1);
+    for scope in [Scope::All, Scope::One(34), Scope::One(36), Scope::Last] {
+        let verdict =
+            Verifier::new(world.rpc(), world.publisher.deployment().token, &*world.blocks).run(scope, |_, _| {});
+        assert!(verdict.passed, "{scope:?}: {verdict:#?}");
+    }
+    let mut whole = World::over(first(), &files(|_| 0));
+    whole.run(38);
+    let features = |world: &World| {
+        let at = world.plan.watermark(38);
+        let replica = world.engine.replica();
+        ["Bolivia", "Brazil"].map(|name| replica.features().vector_at(&world.plan.features, name, at))
+    };
+    assert_eq!(features(&world), features(&whole));
 }

@@ -123,14 +123,14 @@ impl Rule {
     pub(crate) fn add(self, acc: &mut Acc, sample: Sample) {
         let Sample { time, value } = sample;
         match (self, acc) {
-            (_, Acc::Count(count)) => *count += 1,
+            (_, Acc::Count(count)) => *count = count.saturating_add(1),
             (_, Acc::Sum { count, sum }) => {
-                *count += 1;
+                *count = count.saturating_add(1);
                 *sum = sum.plus(i128::from(value));
             }
             (_, Acc::Squares { count, sum, squares }) => {
                 let value = i128::from(value.clamp(-MAX_SQUARED, MAX_SQUARED));
-                *count += 1;
+                *count = count.saturating_add(1);
                 *sum = sum.plus(value);
                 *squares = squares.plus(value * value);
             }
@@ -168,7 +168,7 @@ impl Rule {
                 *tile = now;
             }
             (_, Acc::Weighted { .. }) => {}
-            (_, Acc::Streak(run)) => *run += 1,
+            (_, Acc::Streak(run)) => *run = run.saturating_add(1),
         }
     }
 
@@ -182,13 +182,13 @@ impl Rule {
     /// Adds what a later stretch of time added up to.
     pub(crate) fn merge(self, acc: &mut Acc, later: &Acc) {
         match (acc, later) {
-            (Acc::Count(count), Acc::Count(more)) => *count += more,
+            (Acc::Count(count), Acc::Count(more)) => *count = count.saturating_add(*more),
             (Acc::Sum { count, sum }, Acc::Sum { count: more, sum: add }) => {
-                *count += more;
+                *count = count.saturating_add(*more);
                 *sum = sum.plus(add.get());
             }
             (Acc::Squares { count, sum, squares }, Acc::Squares { count: more, sum: add, squares: area }) => {
-                *count += more;
+                *count = count.saturating_add(*more);
                 *sum = sum.plus(add.get());
                 *squares = squares.plus(area.get());
             }
@@ -209,13 +209,13 @@ impl Rule {
     /// What is left of a running accumulator without the events up to an earlier one.
     pub(crate) fn without(self, acc: &mut Acc, earlier: &Acc) {
         match (acc, earlier) {
-            (Acc::Count(count), Acc::Count(less)) => *count -= less,
+            (Acc::Count(count), Acc::Count(less)) => *count = count.saturating_sub(*less),
             (Acc::Sum { count, sum }, Acc::Sum { count: less, sum: take }) => {
-                *count -= less;
+                *count = count.saturating_sub(*less);
                 *sum = sum.plus(take.get().wrapping_neg());
             }
             (Acc::Squares { count, sum, squares }, Acc::Squares { count: less, sum: take, squares: area }) => {
-                *count -= less;
+                *count = count.saturating_sub(*less);
                 *sum = sum.plus(take.get().wrapping_neg());
                 *squares = squares.plus(area.get().wrapping_neg());
             }

@@ -138,10 +138,12 @@ impl League {
         });
         match latest {
             None => rule.system.new_player(),
-            Some((rated, rating)) => match (period - rated - 1).clamp(0, i64::from(u32::MAX)) {
-                0 => *rating,
-                idle => rule.system.idle(rating, idle as u32),
-            },
+            Some((rated, rating)) => {
+                match period.saturating_sub(*rated).saturating_sub(1).clamp(0, i64::from(u32::MAX)) {
+                    0 => *rating,
+                    idle => rule.system.idle(rating, idle as u32),
+                }
+            }
         }
     }
 }

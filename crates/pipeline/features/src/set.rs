@@ -24,6 +24,13 @@ pub struct SourceShape {
     pub order: Option<String>,
 }
 
+impl SourceShape {
+    /// Of what decides which events are late and in which order they stand.
+    pub(crate) fn clock_digest(&self) -> Digest {
+        Digest::sha256(&to_jcs(&(self.lateness_ms, &self.order)))
+    }
+}
+
 /// The rows of the tables, by name: their values by column.
 pub type Tables = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
 
@@ -85,11 +92,12 @@ impl FeatureSet {
         tables: &Tables,
     ) -> Result<FeatureSet, FeatureError> {
         let facts = fact_tables(config, tables)?;
-        let (owners, owner_privacy) = match &config.ownership {
-            None => (None, None),
+        let owners = match &config.ownership {
+            None => None,
             Some(ownership) => {
                 let privacy = check_ownership(ownership, sources)?;
-                (Some(ownership), Some(privacy))
+                let clock = sources[&ownership.source].clock_digest();
+                Some((privacy, Digest::sha256(&to_jcs(&(ownership, clock)))))
             }
         };
         let mut set = FeatureSet {
@@ -106,9 +114,9 @@ impl FeatureSet {
         for name in order_of(config)? {
             let view = &config.views[&name];
             let shape = source_of(&format!("views.{name}.source"), &view.source, sources)?;
-            let neighbours = Neighbours { views: &compiled, tables: &set.tables, owners: owner_privacy };
-            let checked = FeatureView::new(view, &shape.columns, &neighbours)
-                .map_err(|error| error.within(&format!("views.{name}")))?;
+            let neighbours = Neighbours { views: &compiled, tables: &set.tables, owners };
+            let checked =
+                FeatureView::new(view, shape, &neighbours).map_err(|error| error.within(&format!("views.{name}")))?;
             compiled.push((name, checked));
         }
         for (name, view) in compiled {
@@ -116,19 +124,16 @@ impl FeatureSet {
             let (joined, asks_for_owners) = (view.joined_views(), view.asks_for_owners());
             set.views.push(Member { name, view, source, joined, asks_for_owners });
         }
-        if let Some(ownership) = owners {
+        if let Some(ownership) = &config.ownership {
             let source = set.source(&ownership.source, sources);
             set.ownership = Some(OwnerRule { source, config: ownership.clone() });
         }
         set.choose_tokens(config)?;
         let digests: Vec<(&str, Digest)> =
             set.views.iter().map(|member| (member.name.as_str(), member.view.digest())).collect();
-        let shapes: Vec<(&str, usize, i64, &Option<String>)> = set
-            .sources
-            .iter()
-            .map(|source| (source.name.as_str(), source.partitions, source.lateness_ms, &source.order))
-            .collect();
-        set.digest = Digest::sha256(&to_jcs(&(digests, &set.tokens, &config.ownership, shapes)));
+        let partitions: Vec<(&str, usize)> =
+            set.sources.iter().map(|source| (source.name.as_str(), source.partitions)).collect();
+        set.digest = Digest::sha256(&to_jcs(&(digests, &set.tokens, owners.map(|(_, digest)| digest), partitions)));
         Ok(set)
     }
 

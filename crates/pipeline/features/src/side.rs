@@ -18,18 +18,23 @@ pub(crate) struct Neighbours<'a> {
     pub(crate) views: &'a [(String, FeatureView)],
     /// The tables, in the order of their names.
     pub(crate) tables: &'a [(String, FactTable)],
-    /// How private it is who holds a token; none without a source of transfers.
-    pub(crate) owners: Option<Privacy>,
+    /// How private it is who holds a token, and the digest of what says so; none without a source of
+    /// transfers.
+    pub(crate) owners: Option<(Privacy, Digest)>,
 }
 
 impl Neighbours<'_> {
-    /// The digests of the views and tables that a definition joins.
+    /// The digests of what a definition joins: views, tables, the ownership of tokens.
     pub(crate) fn digests(&self, config: &ViewConfig) -> BTreeMap<String, Digest> {
         let joins = || config.sides.iter().flat_map(|side| &side.joins);
+        let owned = config.sides.iter().any(|side| matches!(side.entity, EntityKey::Owned(_)));
+        let asks = owned || joins().any(|join| join.owner_of.is_some());
+        let owners = self.owners.filter(|_| asks).map(|(_, digest)| ("ownership".to_string(), digest));
         let views = self.views.iter().filter(|(name, _)| joins().any(|join| join.view.as_ref() == Some(name)));
         let tables = self.tables.iter().filter(|(name, _)| joins().any(|join| join.table.as_ref() == Some(name)));
         let views = views.map(|(name, view)| (format!("view {name}"), view.digest()));
-        views.chain(tables.map(|(name, table)| (format!("table {name}"), table.digest()))).collect()
+        let tables = tables.map(|(name, table)| (format!("table {name}"), table.digest()));
+        views.chain(tables).chain(owners).collect()
     }
 }
 
@@ -318,7 +323,7 @@ impl Checker<'_> {
                     (column, within)
                 }
                 Source::Owners if name == "owner" => {
-                    let privacy = self.neighbours.owners.unwrap_or_default();
+                    let privacy = self.neighbours.owners.map(|(privacy, _)| privacy).unwrap_or_default();
                     (Column { kind: Kind::Text, privacy }, 0)
                 }
                 Source::Owners => return Err(unknown(&at, "field", name, "owner".into())),
@@ -344,6 +349,9 @@ impl Checker<'_> {
                 (Some(_), true) => {
                     let reason = format!("`{name}` is both a column and a joined field: call the field otherwise");
                     return Err(setting(&format!("{place}.key"), &reason));
+                }
+                (Some((column, _)), false) if column.kind != Kind::Text => {
+                    return Err(setting(&format!("{place}.key"), &format!("the joined field `{name}` is no text")));
                 }
                 (Some((column, read)), false) => {
                     parts.push(read.clone());

@@ -181,6 +181,8 @@ impl FeatureState {
 
     /// Makes rows of the open events of which nothing joined can change any more.
     fn settle(&mut self, set: &FeatureSet) {
+        // What is open may change, and so may what open events would become.
+        self.distrust();
         let owners_final = set.ownership.as_ref().map_or(i64::MAX, |rule| self.horizon(set, rule.source));
         let mut finals: Vec<i64> = Vec::with_capacity(set.views.len());
         for (place, member) in set.views.iter().enumerate() {
@@ -206,7 +208,8 @@ impl FeatureState {
                 for (entity, row) in rows {
                     // What waits for others holds no ratings.
                     let sighting = Sighting { entity: &entity, bits: row.bits, values: &row.values, meeting: None };
-                    let max_rows = self.max_rows;
+                    // The events of this batch that are still to come are not before this one.
+                    let (sealed, max_rows) = (sealed.min(row.time), self.max_rows);
                     self.members[place].state.see(&member.view, (row.time, row.tie), &sighting, sealed, max_rows);
                 }
             }
@@ -299,8 +302,9 @@ impl FeatureState {
         member.state.vector_at(view, name, time, rows)
     }
 
-    /// The features of a token at `time`, from all events before it; `time` is the watermark or
-    /// later. An unknown one has the features of no events.
+    /// The features of a token at `time`, from all events before it. `time` is that of the latest
+    /// [`FeatureState::advance`], after which nothing was added: ratings are renewed there. An unknown
+    /// token has the features of no events.
     pub fn vector_at(&self, set: &FeatureSet, name: &str, time: Timestamp) -> FeatureVector {
         match set.token_views() {
             [only] => self.view_vector(set, *only, name, time.0),
@@ -340,11 +344,12 @@ impl FeatureState {
             return Err(Stuck::Sealed);
         }
         // First what there is to do, so that nothing is done by halves.
-        let mut steps = Vec::new();
+        let (mut steps, mut admitted) = (Vec::new(), false);
         for (place, member) in set.views.iter().enumerate().filter(|(_, member)| member.source == source) {
             if !member.view.admits(event) {
                 continue;
             }
+            admitted = true;
             let open = &self.members[place].open;
             if let Some(found) = open.iter().position(|open| (open.time, open.tie) == (time, tie)) {
                 steps.push(Step::Close { place, found });
@@ -362,7 +367,7 @@ impl FeatureState {
             }
         }
         let transfer = transfer(set, source, event);
-        if steps.is_empty() && transfer.is_none() {
+        if !admitted && transfer.is_none() {
             return Err(Stuck::Unknown);
         }
         if let Some((token, _)) = transfer

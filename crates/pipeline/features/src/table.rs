@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use enliven_types::{ColumnType, Digest, Value, to_jcs};
+use enliven_types::{Digest, Value, to_jcs};
 
 use crate::config::TableConfig;
 use crate::sighting::{joined_key, name_of};
@@ -29,7 +29,7 @@ impl FactTable {
             .iter()
             .map(|(name, kind)| {
                 let privacy = config.privacy.get(name).copied().unwrap_or_default();
-                (name.clone(), Column { kind: kind_of(*kind), privacy })
+                (name.clone(), Column { kind: Kind::from(*kind), privacy })
             })
             .collect();
         if let Some(name) = config.privacy.keys().find(|name| !config.columns.contains_key(*name)) {
@@ -41,8 +41,17 @@ impl FactTable {
             let parts = config.key.columns().iter().map(|column| row.get(column).map(name_of));
             let key = joined_key(parts).ok_or_else(|| wrong("a column of the key is missing".into()))?.into_owned();
             let mut values = Vec::with_capacity(columns.len());
-            for (name, _) in &columns {
-                values.push(row.get(name).cloned().ok_or_else(|| wrong(format!("`{name}` is missing")))?);
+            for (name, column) in &columns {
+                let value = row.get(name).ok_or_else(|| wrong(format!("`{name}` is missing")))?;
+                let fits = match value {
+                    Value::Text(_) => column.kind == Kind::Text,
+                    Value::Bool(_) => column.kind == Kind::Bool,
+                    Value::Int(_) => matches!(column.kind, Kind::Number(_)),
+                };
+                if !fits {
+                    return Err(wrong(format!("`{name}` is of another type than declared")));
+                }
+                values.push(value.clone());
             }
             if found.insert(key.clone(), values).is_some() {
                 return Err(wrong(format!("the key `{key}` stands there already")));
@@ -63,20 +72,5 @@ impl FactTable {
 
     pub(crate) fn digest(&self) -> Digest {
         self.digest
-    }
-}
-
-/// The kind of a column of a source or table.
-pub(crate) fn kind_of(column: ColumnType) -> Kind {
-    match column {
-        ColumnType::Text => Kind::Text,
-        ColumnType::Boolean => Kind::Bool,
-        ColumnType::Integer | ColumnType::Decimal(_) => Kind::Number(column.scale()),
-    }
-}
-
-impl From<ColumnType> for Kind {
-    fn from(column: ColumnType) -> Kind {
-        kind_of(column)
     }
 }

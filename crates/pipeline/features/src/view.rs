@@ -13,7 +13,7 @@ use crate::rows::Layout;
 use crate::side::{AsOf, CompiledSide, Neighbours, sides_of};
 use crate::sighting::{Sighting, ValueRule, datum};
 use crate::slot::{Slot, Span, tile_of};
-use crate::{Datum, Expr, FeatureError, Kind};
+use crate::{Datum, Expr, FeatureError, Kind, SourceShape};
 
 const MAX_FEATURES: usize = 512;
 const MAX_FILTERS: usize = 64;
@@ -102,9 +102,10 @@ impl FeatureView {
     /// Checks a definition against the columns of its source and what it can be joined with.
     pub(crate) fn new(
         config: &ViewConfig,
-        columns: &BTreeMap<String, Column>,
+        shape: &SourceShape,
         neighbours: &Neighbours<'_>,
     ) -> Result<FeatureView, FeatureError> {
+        let columns = &shape.columns;
         let (fields, sides) = sides_of(config, columns, neighbours)?;
         let mut scope = Scope::default();
         for (name, field) in &fields {
@@ -128,7 +129,8 @@ impl FeatureView {
             scope.add(name, expr.kind(), class);
         }
         let names = fields.into_keys().chain([TIME.to_string()]).chain(config.derive.keys().cloned()).collect();
-        let joined = neighbours.digests(config);
+        let mut joined = neighbours.digests(config);
+        joined.insert("source".into(), shape.clock_digest());
         let mut view = FeatureView {
             source: config.source.clone(),
             filter: event_filter(config, columns)?,
@@ -607,7 +609,7 @@ fn event_filter(
     Ok(Some((scope.condition("where", text)?, names)))
 }
 
-/// Of the definition, of the columns that it stands on, and of what is joined in.
+/// Of the definition, of the source that it stands on, and of what is joined in.
 fn digest_of(config: &ViewConfig, columns: &BTreeMap<String, Column>, joined: &BTreeMap<String, Digest>) -> Digest {
     let columns: BTreeMap<&String, (String, Privacy)> =
         columns.iter().map(|(name, column)| (name, (format!("{:?}", column.kind), column.privacy))).collect();

@@ -454,12 +454,12 @@ fn joined() -> FeatureSet {
         ],
     });
     let middle = json!({
-        "source": "s",
+        "source": "s", "where": "colour != 'teal'",
         "sides": [{"entity": "right", "joins": [{"view": "other", "key": "left", "fields": {"n": "n"}}]}],
         "define": [{"name": "seen", "aggregate": {"sum": "n"}}],
     });
     let main = json!({
-        "source": "s", "sides": [{
+        "source": "s", "where": "colour != 'teal'", "sides": [{
             "entity": "left", "fields": {"amount": "amount"},
             "joins": [
                 {"view": "other", "key": "right", "fields": {"n": "n", "recent": "recent", "elo": "elo"}},
@@ -479,6 +479,8 @@ fn joined() -> FeatureSet {
             {"name": "held", "aggregate": "count", "where": "holder == 'entity 1'"},
             {"name": "holder_n", "aggregate": {"max": "holder_n"}},
             {"name": "middle", "aggregate": {"last": "seen"}},
+            {"name": "form", "aggregate": {"weighted_mean": {"of": "amount", "decay_permille": 800}}},
+            {"name": "latest", "aggregate": {"last": "amount"}, "windows": ["lifetime", "session 9h"]},
         ],
     });
     let tokens = json!({
@@ -531,7 +533,7 @@ fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str
             *found.get_mut("owned").unwrap() += 1;
             *found.get_mut("owned_sum").unwrap() += event.data["amount"].number().unwrap();
         }
-        if left != name {
+        if left != name || text(event, "colour") == "teal" {
             continue;
         }
         *found.get_mut("total_n").unwrap() += count(&right, time);
@@ -543,8 +545,10 @@ fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str
         };
         *found.get_mut("weights").unwrap() += weight;
         *found.get_mut("held").unwrap() += i64::from(holder(&right, time).as_deref() == Some("entity 1"));
-        let middle =
-            sorted.iter().filter(|event| event.source == "s" && event.time.0 < time && text(event, "right") == left);
+        let middle = sorted.iter().filter(|event| {
+            let plain = text(event, "colour") != "teal";
+            event.source == "s" && plain && event.time.0 < time && text(event, "right") == left
+        });
         found.insert("middle", middle.map(|event| count(&text(event, "left"), event.time.0)).sum());
     }
     found
@@ -568,6 +572,37 @@ proptest! {
                     let place = set.schema().position(feature).unwrap();
                     prop_assert_eq!(row.0[place], wanted, "{} of {} at {}", feature, name(number), cut);
                 }
+            }
+        }
+    }
+
+    /// A watermark may pass events that are still to come, as long as they are not late.
+    #[test]
+    fn when_it_is_read_changes_nothing(
+        single in definition(), events in mixed(), reads in prop::collection::vec(0i64..40 * DAY, 1..60),
+        seed in any::<u64>(), behind in prop::sample::select(vec![0, DAY, 5 * DAY]),
+    ) {
+        let mut arrived = events.clone();
+        let jitter = |event: &Event| (event.id.parse::<u64>().unwrap() + 1).wrapping_mul(seed | 1) % LATENESS as u64;
+        // One log may be far behind the other.
+        let delay = |event: &Event| if event.source == "s" { behind } else { 0 };
+        arrived.sort_by_key(|event| event.time.0 + jitter(event) as i64 + delay(event));
+        let end = Timestamp(40 * DAY);
+        for set in [joined(), single] {
+            let wanted = batch(&set, &arrived, &[end.0]);
+            for max_rows in [0, 2, 1000] {
+                let mut state = FeatureState::with_max_rows(max_rows);
+                for (number, event) in arrived.iter().enumerate() {
+                    state.add(&set, partition(event), event);
+                    let read = Timestamp(reads[number % reads.len()].min(event.time.0 + DAY));
+                    state.advance(&set, read);
+                    for number in 0..4 {
+                        let _ = state.vector_at(&set, &name(number), read);
+                    }
+                }
+                state.advance(&set, end);
+                let found: Vec<FeatureVector> = (0..4).map(|number| state.vector_at(&set, &name(number), end)).collect();
+                prop_assert_eq!(&found, &wanted, "{} rows", max_rows);
             }
         }
     }
@@ -685,4 +720,64 @@ fn what_makes_no_sense_is_refused_at_its_place() {
         let found = FeatureSet::new(&config, &BTreeMap::from([("s".to_string(), shape)]), &Tables::new());
         assert_eq!(found.unwrap_err().to_string(), message);
     }
+}
+
+/// Rows of one settling come in their order, although an earlier settling had a later one.
+#[test]
+fn what_settles_is_folded_behind_what_is_still_to_settle() {
+    let main = json!({
+        "source": "s",
+        "sides": [{"entity": "left", "fields": {"amount": "amount"}, "joins": [{"owner_of": "right", "fields": {"owner": "owner"}}]}],
+        "define": [{"name": "last", "aggregate": {"last": "amount"}}, {"name": "run", "aggregate": "streak", "where": "amount > 0.3"}],
+    });
+    let set = set(
+        json!({"views": {"main": main}, "ownership": {"source": "t", "token": "right", "owner": "left"}}),
+        Privacy::Public,
+    );
+    let at = |number: usize, source: &str, left: u8, half_days: i64, amount: i64| {
+        let seen = Seen { minute: half_days * 720, left, right: 2, amount, colour: 0, jitter: 0 };
+        Event { source: source.into(), ..event(number, &seen) }
+    };
+    // Both partitions of the transfers are far ahead.
+    let mut events = vec![at(0, "t", 1, 200, 0), at(1, "t", 1, 200, 0)];
+    events.extend([at(2, "s", 0, 20, 7), at(3, "s", 0, 18, 1), at(4, "s", 0, 19, 9), at(5, "s", 1, 40, 1)]);
+    let mut state = FeatureState::with_max_rows(0);
+    for (event, read) in events.iter().zip([0, 0, 22, 22, 22, 42]) {
+        state.add(&set, partition(event), event);
+        if read > 0 && event.id != "3" && event.id != "4" {
+            state.advance(&set, Timestamp(read * DAY / 2));
+        }
+    }
+    state.advance(&set, Timestamp(60 * DAY));
+    assert_eq!(state.vector_at(&set, &name(0), Timestamp(60 * DAY)).0, [7, 2]);
+}
+
+/// An event that every filter leaves out moves the clock, and so lets others settle.
+#[test]
+fn nothing_is_counted_twice_when_a_filtered_event_lets_others_settle() {
+    let side = |joins: Json| json!([{"entity": "left", "fields": {"amount": "amount"}, "joins": joins}]);
+    let view = |joins: Json, define: Json| json!({"source": "s", "where": "colour != 'red'", "sides": side(joins), "define": [define]});
+    let join = |view: &str| json!([{"view": view, "key": "left", "fields": {"n": "n"}}]);
+    let count = || json!({"name": "n", "aggregate": "count"});
+    let total = json!({"name": "total", "aggregate": {"sum": "n"}});
+    let set = set(
+        json!({"tokens": ["main"], "views": {
+            "a": view(json!([]), count()), "b": view(join("a"), count()), "main": view(join("b"), total),
+        }}),
+        Privacy::Public,
+    );
+    let at = |number: usize, hours: i64, colour: u8| {
+        event(number, &Seen { minute: hours * 60, left: 0, right: 1, amount: 1, colour, jitter: 0 })
+    };
+    let events = [at(0, 96, 1), at(1, 108, 1), at(2, 142, 1), at(3, 164, 0)];
+    let mut state = FeatureState::default();
+    for (event, read) in events.iter().zip([0, 0, 144, 168]) {
+        state.add(&set, 0, event);
+        if read > 0 {
+            state.advance(&set, Timestamp(read * HOUR));
+        }
+    }
+    let end = Timestamp(30 * DAY);
+    state.advance(&set, end);
+    assert_eq!(state.vector_at(&set, &name(0), end).0, [3], "none, one and two events were before the three");
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use enliven_types::{ColumnType, Event, Period, Timestamp, Value};
+use enliven_types::{ColumnType, Event, Fixed, Period, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{SourceConfig, SourceError};
@@ -126,6 +126,11 @@ impl RowReader {
             let reason = format!("`{time_text}` is more than {} in the future", self.config.max_future);
             return Err((Some(self.config.time.clone()), reason));
         }
+        if let Some(column) = &self.config.order
+            && data[column].number().is_some_and(|number| i32::try_from(number).is_err())
+        {
+            return Err((Some(column.clone()), "orders events, and is no number of 32 bits".into()));
+        }
         let id: Vec<Cow<'_, str>> = self.config.id.iter().map(|column| show(&data[column])).collect();
         let id = id.join("/");
         if id.len() > MAX_ID_BYTES {
@@ -141,6 +146,31 @@ impl RowReader {
         }
         let kind = self.config.event_type.clone();
         Ok(Event { id, source: self.name.clone(), kind, subjects, time, data })
+    }
+}
+
+impl RowReader {
+    /// Whether an event is one that this source reads: its columns, their types, its id, subjects and
+    /// time. The reason if it is not.
+    pub fn check(&self, event: &Event) -> Result<(), String> {
+        let mut cells = Vec::with_capacity(self.config.columns.len());
+        for (column, kind) in &self.config.columns {
+            let value = event.data.get(column).ok_or_else(|| format!("the column `{column}` is missing"))?;
+            cells.push(match (value, kind) {
+                (Value::Int(units), ColumnType::Decimal(scale)) => {
+                    Cow::Owned(Fixed { units: *units, scale: *scale }.to_string())
+                }
+                _ => show(value),
+            });
+        }
+        let texts: Vec<&str> = cells.iter().map(|cell| &**cell).collect();
+        match self.event(&texts) {
+            Ok(read) if read == *event => Ok(()),
+            Ok(_) => Err("it differs from what its own data say".into()),
+            Err((column, reason)) => {
+                Err(format!("{}{reason}", column.map_or_else(String::new, |name| format!("`{name}` "))))
+            }
+        }
     }
 }
 

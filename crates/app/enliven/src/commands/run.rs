@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use enliven_engine::{Engine, Ingested, RunSummary, ingest};
+use enliven_engine::{Engine, Ingested, RunSummary, check_definition, ingest};
 use serde_json::json;
 
 use crate::cli::Place;
@@ -14,6 +14,8 @@ pub fn run(place: &Place, epochs: Option<u64>, adopt: bool, output: &Output) -> 
     let loaded = Loaded::read(&place.manifest)?;
     let plan = loaded.plan()?;
     let data = Data::create(&place.folder())?;
+    // Before anything is read into the log that another definition would read otherwise.
+    check_definition(&plan, &*data.store, &*data.blocks, adopt)?;
     let ingested = read_sources(&loaded, &plan, &data, output)?;
     let (mut engine, chain) = data.engine(&plan, adopt)?;
     let summary = replay(&mut engine, epochs.unwrap_or(u64::MAX), output)?;

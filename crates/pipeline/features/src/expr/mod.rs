@@ -33,6 +33,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 use code::Code;
+use enliven_types::ColumnType;
 use enliven_types::Period;
 use node::Node;
 use sql::Printer;
@@ -53,6 +54,16 @@ pub enum Kind {
     Text,
     /// Milliseconds since 1970, UTC.
     Time,
+}
+
+impl From<ColumnType> for Kind {
+    fn from(column: ColumnType) -> Kind {
+        match column {
+            ColumnType::Text => Kind::Text,
+            ColumnType::Boolean => Kind::Bool,
+            ColumnType::Integer | ColumnType::Decimal(_) => Kind::Number(column.scale()),
+        }
+    }
 }
 
 impl Kind {
