@@ -5,6 +5,6 @@ use enliven_engine::{Manifest, Plan};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     if let Ok(manifest) = toml::from_str::<Manifest>(text) {
-        let _ = Plan::check_features(&manifest);
+        let _ = Plan::check_features(&manifest, &Default::default());
     }
 });

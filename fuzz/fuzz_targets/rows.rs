@@ -12,7 +12,7 @@ const CONFIG: &str = r#"{
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for format in ["csv", "json_lines"] {
         let config: SourceConfig = serde_json::from_str(&CONFIG.replace("FORMAT", format)).unwrap();
-        let Ok(source) = FileSource::from_reader("rows", &config, Box::new(std::io::Cursor::new(bytes.to_vec()))) else {
+        let Ok(source) = FileSource::from_reader("rows", &config, 0, Box::new(std::io::Cursor::new(bytes.to_vec()))) else {
             continue;
         };
         for event in source.flatten().flatten() {
