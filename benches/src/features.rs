@@ -7,16 +7,14 @@ use std::fmt::Write;
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
-use enliven_features::{
-    Column, Datum, Expr, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables, point_in_time,
-};
+use enliven_features::{Datum, Expr, FeatureSet, FeatureState, Kind, point_in_time};
 use enliven_sources::{FileSource, SourceConfig};
 use enliven_store::{EmbeddedStore, EventLog};
-use enliven_types::{Event, Privacy, Timestamp, Value};
+use enliven_types::{Event, Timestamp, Value};
 use indexmap::IndexMap;
 
 use crate::Row;
-use crate::world::resident_mib;
+use crate::world::{definition, feature, resident_mib};
 
 const PER_KEY: usize = 5;
 const WEEK_MS: i64 = 7 * 86_400_000;
@@ -25,32 +23,21 @@ const PAGE: usize = 100_000;
 
 /// The definition; with `sketches` it has a distinct count and a quantile over each window as well.
 fn view(sketches: bool) -> FeatureSet {
-    let windows = r#"["1h", "1d", "7d"]"#;
-    let feature = |name: &str, aggregate: &str| {
-        format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": {windows}}}"#)
-    };
+    let three = |name: &str, aggregate: &str| feature(name, aggregate, r#"["1h", "1d", "7d"]"#);
     let mut define = vec![
-        feature("count", r#""count""#),
-        feature("sum", r#"{"sum": "amount"}"#),
-        feature("mean", r#"{"mean": "amount"}"#),
-        feature("least", r#"{"min": "amount"}"#),
-        feature("most", r#"{"max": "amount"}"#),
-        feature("last", r#"{"last": "amount"}"#),
-        r#"{"name": "spread", "aggregate": {"standard_deviation": "amount"}, "windows": ["1d", "7d"]}"#.to_string(),
+        three("count", r#""count""#),
+        three("sum", r#"{"sum": "amount"}"#),
+        three("mean", r#"{"mean": "amount"}"#),
+        three("least", r#"{"min": "amount"}"#),
+        three("most", r#"{"max": "amount"}"#),
+        three("last", r#"{"last": "amount"}"#),
+        feature("spread", r#"{"standard_deviation": "amount"}"#, r#"["1d", "7d"]"#),
     ];
     if sketches {
-        define.push(feature("different", r#"{"distinct": "amount"}"#));
-        define.push(feature("median", r#"{"quantile": {"of": "amount", "permille": 500}}"#));
+        define.push(three("different", r#"{"distinct": "amount"}"#));
+        define.push(three("median", r#"{"quantile": {"of": "amount", "permille": 500}}"#));
     }
-    let text = format!(
-        r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}}}}}"#,
-        define.join(",")
-    );
-    let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
-    let column = |kind| Column { kind, privacy: Privacy::Public };
-    let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(2)))];
-    let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms: 3_600_000, order: None };
-    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).expect("the definition is sound")
+    definition(&define, 2, 3_600_000)
 }
 
 /// The event with a number, of `keys * PER_KEY` over a week; keys come in a scattered order.

@@ -4,10 +4,11 @@
 
 use std::time::Instant;
 
-use enliven_features::{Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables};
-use enliven_types::{Event, Privacy, Timestamp, Value};
+use enliven_features::{FeatureSet, FeatureState};
+use enliven_types::{Event, Timestamp, Value};
 
 use crate::training::{scatter, write};
+use crate::world::{definition, feature};
 use crate::{Row, peers};
 
 const EVENTS: u64 = 1_000_000;
@@ -15,24 +16,15 @@ const KEYS: u64 = 20_000;
 const WEEK_MS: i64 = 7 * 86_400_000;
 
 fn view() -> FeatureSet {
-    let feature =
-        |name: &str, aggregate: &str| format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": ["1d"]}}"#);
+    let day = |name: &str, aggregate: &str| feature(name, aggregate, r#"["1d"]"#);
     let define = [
-        feature("count", r#""count""#),
-        feature("sum", r#"{"sum": "amount"}"#),
-        feature("least", r#"{"min": "amount"}"#),
-        feature("most", r#"{"max": "amount"}"#),
-        feature("last", r#"{"last": "amount"}"#),
+        day("count", r#""count""#),
+        day("sum", r#"{"sum": "amount"}"#),
+        day("least", r#"{"min": "amount"}"#),
+        day("most", r#"{"max": "amount"}"#),
+        day("last", r#"{"last": "amount"}"#),
     ];
-    let text = format!(
-        r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}}}}}"#,
-        define.join(",")
-    );
-    let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
-    let column = |kind| Column { kind, privacy: Privacy::Public };
-    let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(0)))];
-    let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms: 3_600_000, order: None };
-    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).expect("the definition is sound")
+    definition(&define, 0, 3_600_000)
 }
 
 /// Events a second; the goal is five times the peer's.

@@ -6,28 +6,24 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use enliven_features::{Column, FeatureSet, FeaturesConfig, Kind, SourceShape, Tables, point_in_time};
-use enliven_types::{Event, Privacy, Timestamp, Value};
+use enliven_features::{FeatureSet, point_in_time};
+use enliven_types::{Event, Timestamp, Value};
 
+use crate::world::{definition, feature};
 use crate::{Row, peers};
 
 const DAY_MS: i64 = 86_400_000;
 const DAYS: u64 = 2000;
 
 fn view() -> FeatureSet {
-    let windows = r#"["20d", "60d", "200d"]"#;
-    let text = format!(
-        r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [
-            {{"name": "count", "aggregate": "count", "windows": {windows}}},
-            {{"name": "sum", "aggregate": {{"sum": "amount"}}, "windows": {windows}}},
-            {{"name": "least", "aggregate": {{"min": "amount"}}, "windows": ["200d"]}},
-            {{"name": "most", "aggregate": {{"max": "amount"}}, "windows": ["200d"]}}]}}}}}}"#
-    );
-    let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
-    let column = |kind| Column { kind, privacy: Privacy::Public };
-    let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(0)))];
-    let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms: 7 * DAY_MS, order: None };
-    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).expect("the definition is sound")
+    let (three, long) = (r#"["20d", "60d", "200d"]"#, r#"["200d"]"#);
+    let define = [
+        feature("count", r#""count""#, three),
+        feature("sum", r#"{"sum": "amount"}"#, three),
+        feature("least", r#"{"min": "amount"}"#, long),
+        feature("most", r#"{"max": "amount"}"#, long),
+    ];
+    definition(&define, 0, 7 * DAY_MS)
 }
 
 /// Scatters numbers (the finaliser of SplitMix64).

@@ -9,8 +9,10 @@ use std::time::Instant;
 use enliven_chain::{Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher};
 use enliven_content::{BlockStore, EmbeddedBlocks};
 use enliven_engine::{Assets, Engine, Manifest, Plan, RunSummary, ingest};
+use enliven_features::{Column, FeatureSet, FeaturesConfig, Kind, SourceShape, Tables};
 use enliven_oracle::{Committee, NodeKey};
 use enliven_store::{EmbeddedStore, Store};
+use enliven_types::Privacy;
 
 /// What a run came to.
 pub struct Run {
@@ -106,4 +108,27 @@ pub fn resident_mib(which: &str) -> f64 {
     let line = status.lines().find(|line| line.starts_with(which));
     let kib: Option<f64> = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse().ok());
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
+}
+
+/// A definition of one view over the source `s` with the columns `key` and `amount`, the latter with so
+/// many decimal places.
+///
+/// # Panics
+///
+/// If the definition is not sound.
+pub fn definition(define: &[String], scale: u8, lateness_ms: i64) -> FeatureSet {
+    let text = format!(
+        r#"{{"views": {{"main": {{"source": "s", "sides": [{{"entity": "key", "fields": {{"amount": "amount"}}}}], "define": [{}]}}}}}}"#,
+        define.join(",")
+    );
+    let config: FeaturesConfig = serde_json::from_str(&text).expect("the definition parses");
+    let column = |kind| Column { kind, privacy: Privacy::Public };
+    let columns = [("key".to_string(), column(Kind::Text)), ("amount".to_string(), column(Kind::Number(scale)))];
+    let shape = SourceShape { columns: columns.into(), partitions: 1, lateness_ms, order: None };
+    FeatureSet::new(&config, &[("s".to_string(), shape)].into(), &Tables::new()).expect("the definition is sound")
+}
+
+/// One feature of a definition.
+pub fn feature(name: &str, aggregate: &str, windows: &str) -> String {
+    format!(r#"{{"name": "{name}", "aggregate": {aggregate}, "windows": {windows}}}"#)
 }

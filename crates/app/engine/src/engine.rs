@@ -137,13 +137,13 @@ impl Engine {
             let reason = format!("the chain is at epoch {on_chain}, the store at epoch {}", first.epoch());
             return Err(EngineError::ChainMismatch { reason });
         }
+        let nodes = vec![first; committee.addresses().len()];
+        let domain_oracle = publisher.deployment().oracle.into_array();
         if is_new {
             let mut batch = Batch::default();
             batch.put(Table::Meta, DEFINITION, definition_text(&plan));
             store.commit(batch)?;
         }
-        let nodes = vec![first; committee.addresses().len()];
-        let domain_oracle = publisher.deployment().oracle.into_array();
         Ok(Engine { plan, store, blocks, publisher, devchain, committee, nodes, planner, domain_oracle })
     }
 

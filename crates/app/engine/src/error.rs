@@ -6,7 +6,7 @@ pub enum EngineError {
     /// The manifest parses, but says something impossible.
     #[error("{reason}")]
     Manifest {
-        /// The path of the value, such as `features.define.2.where`.
+        /// The path of the value, such as `features.views.team.define.2.where`.
         path: String,
         /// What is wrong.
         reason: String,

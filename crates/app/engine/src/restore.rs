@@ -3,13 +3,14 @@
 //! Crash recovery reads it from the data directory; the verifier reads it from any content source,
 //! and holds the state root against the chain.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use enliven_content::{BlockStore, Directory, list_directory, resolve};
 use enliven_features::Tables;
 use enliven_metadata::Renderer;
 use enliven_provenance::check_link;
+use enliven_sources::MAX_TABLE_ROWS;
 use enliven_types::{Cid, Codec, Cut, CutPartition, Digest, Event, Receipt, from_cbor, from_json_strict};
 
 use crate::lines::unpack;
@@ -112,12 +113,16 @@ impl<'a> Published<'a> {
     /// The plan of a definition and a model.
     pub fn plan(&self, manifest: Digest, model: Digest) -> Result<Plan, EngineError> {
         let definition = self.definition(manifest)?;
-        let template = self.block("template", &definition.template.to_cid(Codec::Raw))?;
-        let template = String::from_utf8(template)
-            .map_err(|error| EngineError::Record { what: "template".into(), reason: error.to_string() })?;
-        let tables = self.tables(&definition)?;
+        let (template, tables) = (self.template(&definition)?, self.tables(&definition)?);
         let model = self.block("model", &model.to_cid(Codec::DagCbor))?;
         Plan::new(&definition.manifest, &Assets { template, model, tables })
+    }
+
+    /// The template of a definition's cards.
+    pub fn template(&self, definition: &Definition) -> Result<String, EngineError> {
+        let template = self.block("template", &definition.template.to_cid(Codec::Raw))?;
+        String::from_utf8(template)
+            .map_err(|error| EngineError::Record { what: "template".into(), reason: error.to_string() })
     }
 
     /// The rows of a definition's tables.
@@ -127,6 +132,10 @@ impl<'a> Published<'a> {
             let mut rows = Vec::new();
             for digest in digests {
                 for line in self.lines("table", &digest.to_cid(Codec::Raw))? {
+                    if rows.len() == MAX_TABLE_ROWS {
+                        let reason = format!("`{name}` has more than {MAX_TABLE_ROWS} rows");
+                        return Err(EngineError::Record { what: "table".into(), reason });
+                    }
                     rows.push(from_json_strict("row of a table", &line)?);
                 }
             }
@@ -142,7 +151,11 @@ impl<'a> Published<'a> {
             let reason = format!("the cut of epoch {} has {found} where {count} events should be", cut.epoch);
             EngineError::Record { what: "segment of events".into(), reason }
         };
+        let mut read = BTreeSet::new();
         for segment in &cut.segments {
+            if !read.insert(segment) {
+                return Err(wrong(format!("the segment {segment} twice")));
+            }
             // Every segment holds an event, so a list without end is found before it is read.
             if events.len() as u64 >= count {
                 return Err(wrong("more".into()));

@@ -302,8 +302,7 @@ impl<'a> Verifier<'a> {
             let detail = format!("it was drawn with the font {}, this program has another", definition.font);
             return Err(Difference(Step::Manifest, detail));
         }
-        let template = blocks.block("template", &definition.template.to_cid(Codec::Raw)).at(Step::Manifest)?;
-        let template = String::from_utf8(template).at(Step::Manifest)?;
+        let template = blocks.template(&definition).at(Step::Manifest)?;
         let tables = blocks.tables(&definition).at(Step::Manifest)?;
         Plan::check_features(&definition.manifest, &tables).at(Step::Manifest)?;
         self.passed(Step::Manifest);

@@ -79,7 +79,6 @@ impl Loaded {
 
     /// The checked plan with this model.
     pub fn plan_with(&self, model: Vec<u8>) -> Result<Arc<Plan>, CliError> {
-        self.features()?;
         let template = read_text(&self.base().join(&self.manifest.metadata.template))?;
         let plan = Plan::new(&self.manifest, &Assets { template, model, tables: self.tables()? })
             .map_err(|error| self.place(error))?;

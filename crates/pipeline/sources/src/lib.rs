@@ -14,4 +14,4 @@ pub use config::{FileConfig, Format, Paths, SourceConfig, SourceKind};
 pub use error::SourceError;
 pub use file::FileSource;
 pub use row::{BadRow, RowReader};
-pub use table::{TableRow, read_table};
+pub use table::{MAX_TABLE_ROWS, TableRow, read_table};

@@ -12,8 +12,8 @@ use crate::SourceError;
 use crate::file::{Splitter, json_object, single};
 use crate::row::parse;
 
-/// More rows than this are refused.
-const MAX_ROWS: usize = 1_000_000;
+/// A table with more rows is refused.
+pub const MAX_TABLE_ROWS: usize = 1_000_000;
 
 /// One row: its values by column.
 pub type TableRow = BTreeMap<String, Value>;
@@ -39,8 +39,8 @@ pub fn read_table(
         _ => Err((String::new(), "the name ends in none of .csv, .jsonl, .parquet".into())),
     };
     let typed = rows.and_then(|rows| {
-        if rows.len() > MAX_ROWS {
-            return Err((String::new(), format!("has {} rows, at most {MAX_ROWS} are read", rows.len())));
+        if rows.len() > MAX_TABLE_ROWS {
+            return Err((String::new(), format!("has {} rows, at most {MAX_TABLE_ROWS} are read", rows.len())));
         }
         rows.into_iter().map(|(place, cells)| typed(&place, &cells, columns)).collect()
     });
@@ -108,7 +108,7 @@ fn parquet(bytes: Vec<u8>) -> Result<Vec<(String, Cells)>, Refusal> {
         };
         let cells = row.get_column_iter().filter_map(|(name, field)| Some((name.clone(), cell(field)?))).collect();
         rows.push((format!(", row {}", index + 1), cells));
-        if index > MAX_ROWS {
+        if index > MAX_TABLE_ROWS {
             break;
         }
     }
