@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use enliven_types::{FeatureSchema, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::link::{chances, fit};
-use crate::{ModelError, PairModel, PairRow};
+use crate::ordinal::{chances, fit};
+use crate::{Model, ModelError, PairRow};
 
 /// How good a set of forecasts was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct Evaluation {
 /// Evaluates `model` on the rows from `until` on; the baselines are fitted on those from `from` to
 /// `until`. Rows are in the order of time; `rating` is the feature with a Glicko-2 rating.
 pub fn evaluate(
-    model: &PairModel,
+    model: &Model,
     rows: &[PairRow],
     schema: &FeatureSchema,
     from: Timestamp,
@@ -71,7 +71,11 @@ pub fn evaluate(
     let results: Vec<usize> = rows.iter().map(PairRow::result).collect();
     let model_forecasts: Vec<[f64; 3]> = held
         .iter()
-        .map(|row| model.link().chances(model.margin(&rows[*row].own, &rows[*row].opponent, &rows[*row].context)))
+        .map(|row| {
+            let inputs = model.row(&rows[*row].own, &rows[*row].opponent, &rows[*row].context);
+            let chances = model.link().chances(&model.margins(&inputs), model.scale());
+            std::array::from_fn(|place| chances.get(place).map_or(0.0, |chance| *chance as f64 / 1e9))
+        })
         .collect();
     let mut frequencies = [0.0; 3];
     for row in &known {

@@ -1,159 +1,89 @@
-use libm::exp;
 use serde::{Deserialize, Serialize};
 
-/// From a margin to the chances of losing, drawing and winning: an ordered logit (McCullagh,
-/// "Regression Models for Ordinal Data", 1980), with parameters in millionths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Link {
-    /// How strongly the margin counts.
-    pub slope: i64,
-    /// Below it: a loss.
-    pub lower: i64,
-    /// Above it: a win.
-    pub upper: i64,
-}
+use crate::fixed::{self, ONE};
 
-pub(crate) const UNIT: f64 = 1_000_000.0;
+/// From margins to what people speak of. Values have nine decimal places, except those of
+/// [`Link::Identity`], which are the margins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Link {
+    /// The margins themselves.
+    Identity,
+    /// A chance for each margin, `1 / (1 + exp(-x))`.
+    Logistic,
+    /// Chances of several classes that sum to one.
+    Softmax,
+    /// `exp(x)`: of counts and amounts.
+    Exp,
+    /// Chances of losing, drawing and winning from one margin: an ordered logit (McCullagh,
+    /// "Regression Models for Ordinal Data", 1980), with parameters in millionths. Its value are the
+    /// expected points, three for a win and one for a draw.
+    Ordered {
+        /// How strongly the margin counts.
+        slope: i64,
+        /// Below it: a loss.
+        lower: i64,
+        /// Above it: a win.
+        upper: i64,
+    },
+}
 
 impl Link {
-    /// The chances of loss, draw and win at a margin in millionths. IEEE-754 basic operations and
-    /// `libm::exp` in one order: the same bits everywhere.
-    pub fn chances(&self, margin: i64) -> [f64; 3] {
-        let shift = (self.slope as f64 / UNIT) * (margin as f64 / UNIT);
-        chances(self.lower as f64 / UNIT - shift, self.upper as f64 / UNIT - shift)
+    /// Whether it takes exactly one margin.
+    pub(crate) fn single(&self) -> bool {
+        matches!(self, Link::Exp | Link::Ordered { .. })
     }
 
-    /// Expected points at a margin, with three for a win and one for a draw, in millionths.
-    pub fn points(&self, margin: i64) -> i64 {
-        let [_, draw, win] = self.chances(margin);
-        libm::round((3.0 * win + draw) * UNIT) as i64
-    }
-}
-
-/// Chances from the distances to the two bounds.
-pub(crate) fn chances(lower: f64, upper: f64) -> [f64; 3] {
-    let logistic = |x: f64| 1.0 / (1.0 + exp(-x));
-    let (below, not_above) = (logistic(lower), logistic(upper));
-    [below, not_above - below, 1.0 - not_above]
-}
-
-/// Fits `slope . covariates` and two bounds by maximum likelihood (Newton's method with halved
-/// steps). Returns the slopes, then lower and upper.
-#[cfg_attr(not(feature = "train"), allow(dead_code))]
-pub(crate) fn fit(rows: &[Vec<f64>], results: &[usize]) -> Vec<f64> {
-    let slopes = rows.first().map_or(0, Vec::len);
-    // The gap between the bounds is kept positive by fitting its logarithm.
-    let mut theta = vec![0.0; slopes];
-    theta.extend([-0.5, 0.0]);
-    let mut at = loss(&theta, rows, results);
-    for _ in 0..50 {
-        let gradient = gradient(&theta, rows, results);
-        let hessian = hessian(&theta, rows, results);
-        let step = solve(hessian, &gradient);
-        let mut scale = 1.0;
-        let mut improved = false;
-        for _ in 0..30 {
-            let tried: Vec<f64> = theta.iter().zip(&step).map(|(value, step)| value - scale * step).collect();
-            let there = loss(&tried, rows, results);
-            if there < at {
-                improved = at - there > 1e-12;
-                (theta, at) = (tried, there);
-                break;
-            }
-            scale /= 2.0;
-        }
-        if !improved {
-            break;
-        }
-    }
-    let upper = theta[slopes] + exp(theta[slopes + 1]);
-    theta[slopes + 1] = upper;
-    theta
-}
-
-fn bounds(theta: &[f64], row: &[f64]) -> (f64, f64, f64) {
-    let slopes = row.len();
-    let mut shift = 0.0;
-    for (slope, value) in theta.iter().zip(row) {
-        shift += slope * value;
-    }
-    let gap = exp(theta[slopes + 1]);
-    (theta[slopes] - shift, theta[slopes] + gap - shift, gap)
-}
-
-fn loss(theta: &[f64], rows: &[Vec<f64>], results: &[usize]) -> f64 {
-    let mut sum = 0.0;
-    for (row, result) in rows.iter().zip(results) {
-        let (lower, upper, _) = bounds(theta, row);
-        sum -= libm::log(chances(lower, upper)[*result].max(1e-15));
-    }
-    sum / rows.len().max(1) as f64
-}
-
-fn gradient(theta: &[f64], rows: &[Vec<f64>], results: &[usize]) -> Vec<f64> {
-    let mut sum = vec![0.0; theta.len()];
-    for (row, result) in rows.iter().zip(results) {
-        let (lower, upper, gap) = bounds(theta, row);
-        let chance = chances(lower, upper);
-        let (below, above) = (chance[0], chance[2]);
-        let (at_lower, at_upper) = (below * (1.0 - below), above * (1.0 - above));
-        // d(-log p) by the lower and by the upper distance.
-        let (by_lower, by_upper) = match result {
-            0 => (-(1.0 - below), 0.0),
-            1 => (at_lower / chance[1].max(1e-15), -at_upper / chance[1].max(1e-15)),
-            _ => (0.0, 1.0 - above),
+    /// The names of the values: one, or one per class.
+    pub fn names(&self, outputs: &[String]) -> Vec<String> {
+        let name = match self {
+            Link::Identity | Link::Exp => "value",
+            Link::Logistic | Link::Softmax => "chance",
+            Link::Ordered { .. } => "points",
         };
-        for (place, value) in row.iter().enumerate() {
-            sum[place] -= (by_lower + by_upper) * value;
+        match outputs {
+            [_] => vec![name.to_string()],
+            classes => classes.iter().map(|class| format!("{name}.{class}")).collect(),
         }
-        sum[row.len()] += by_lower + by_upper;
-        sum[row.len() + 1] += by_upper * gap;
     }
-    sum.iter().map(|value| value / rows.len().max(1) as f64).collect()
-}
 
-fn hessian(theta: &[f64], rows: &[Vec<f64>], results: &[usize]) -> Vec<Vec<f64>> {
-    const STEP: f64 = 1e-5;
-    let mut columns = Vec::new();
-    for place in 0..theta.len() {
-        let (mut low, mut high) = (theta.to_vec(), theta.to_vec());
-        low[place] -= STEP;
-        high[place] += STEP;
-        let (low, high) = (gradient(&low, rows, results), gradient(&high, rows, results));
-        columns.push(high.iter().zip(&low).map(|(high, low)| (high - low) / (2.0 * STEP)).collect());
+    /// Decimal places of the values, for margins of `scale` places.
+    pub fn scale(&self, scale: u8) -> u8 {
+        if matches!(self, Link::Identity) { scale } else { 9 }
     }
-    columns
-}
 
-/// Gaussian elimination with partial pivoting; a ridge keeps a singular system solvable.
-fn solve(mut matrix: Vec<Vec<f64>>, right: &[f64]) -> Vec<f64> {
-    let count = right.len();
-    let mut right = right.to_vec();
-    for (place, row) in matrix.iter_mut().enumerate() {
-        row[place] += 1e-9;
-    }
-    for column in 0..count {
-        let pivot = (column..count).max_by(|a, b| matrix[*a][column].abs().total_cmp(&matrix[*b][column].abs()));
-        let pivot = pivot.unwrap_or(column);
-        matrix.swap(column, pivot);
-        right.swap(column, pivot);
-        for row in column + 1..count {
-            let factor = matrix[row][column] / matrix[column][column];
-            let pivot_row = matrix[column].clone();
-            for (value, above) in matrix[row].iter_mut().zip(&pivot_row).skip(column) {
-                *value -= factor * above;
+    /// The values of margins in units of 10^-scale.
+    pub fn values(&self, margins: &[i64], scale: u8) -> Vec<i64> {
+        match self {
+            Link::Identity => margins.to_vec(),
+            Link::Logistic => margins.iter().map(|margin| fixed::logistic(*margin, scale)).collect(),
+            Link::Softmax => fixed::softmax(margins, scale),
+            Link::Exp => margins.iter().map(|margin| fixed::exp(*margin, scale)).collect(),
+            Link::Ordered { .. } => {
+                let chances = self.chances(margins, scale);
+                vec![3 * chances[2] + chances[1]]
             }
-            right[row] -= factor * right[column];
         }
     }
-    for row in (0..count).rev() {
-        for place in row + 1..count {
-            right[row] -= matrix[row][place] * right[place];
+
+    /// The chances, with nine decimal places: of loss, draw and win for [`Link::Ordered`], of no and
+    /// yes for one logistic margin, of each class otherwise; none where the values are no chances.
+    pub fn chances(&self, margins: &[i64], scale: u8) -> Vec<i64> {
+        match (self, margins) {
+            (Link::Ordered { slope, lower, upper }, [margin]) => {
+                let shift = (i128::from(*slope) * i128::from(*margin) / 10i128.pow(u32::from(scale))) as i64;
+                let below = fixed::logistic(lower.saturating_sub(shift), 6);
+                let not_above = fixed::logistic(upper.saturating_sub(shift), 6);
+                vec![below, not_above - below, ONE - not_above]
+            }
+            (Link::Logistic, [margin]) => {
+                let yes = fixed::logistic(*margin, scale);
+                vec![ONE - yes, yes]
+            }
+            (Link::Logistic | Link::Softmax, _) => self.values(margins, scale),
+            _ => Vec::new(),
         }
-        right[row] /= matrix[row][row];
     }
-    right
 }
 
 #[cfg(test)]
@@ -161,33 +91,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chances_sum_to_one_and_follow_the_margin() {
-        let link = Link { slope: 1_000_000, lower: -600_000, upper: 600_000 };
+    fn chances_sum_to_one_and_points_follow_the_margin() {
+        let link = Link::Ordered { slope: 1_000_000, lower: -600_000, upper: 600_000 };
         let mut before = -1;
-        for margin in [-5_000_000, -1_000_000, 0, 1_000_000, 5_000_000] {
-            let chances = link.chances(margin);
-            assert!((chances.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-            assert!(link.points(margin) > before);
-            before = link.points(margin);
+        for margin in [i64::MIN, -5_000_000, -1_000_000, 0, 1_000_000, 5_000_000, i64::MAX] {
+            assert_eq!(link.chances(&[margin], 6).iter().sum::<i64>(), ONE);
+            let points = link.values(&[margin], 6)[0];
+            assert!(points > before);
+            before = points;
         }
     }
 
     #[test]
-    fn fit_finds_the_parameters_that_made_the_data() {
-        let link = Link { slope: 800_000, lower: -700_000, upper: 300_000 };
-        let (mut rows, mut results) = (Vec::new(), Vec::new());
-        for step in -40i64..=40 {
-            let margin = step * 50_000;
-            for (result, chance) in link.chances(margin).iter().enumerate() {
-                for _ in 0..libm::round(chance * 1000.0) as usize {
-                    rows.push(vec![margin as f64 / UNIT]);
-                    results.push(result);
-                }
-            }
-        }
-        let theta = fit(&rows, &results);
-        for (found, want) in theta.iter().zip([0.8, -0.7, 0.3]) {
-            assert!((found - want).abs() < 0.01, "{theta:?}");
-        }
+    fn values_are_named_after_classes() {
+        let two = ["low".to_string(), "high".to_string()];
+        assert_eq!(Link::Softmax.names(&two), ["chance.low", "chance.high"]);
+        assert_eq!(Link::Exp.names(&two[..1]), ["value"]);
+        assert_eq!(Link::Logistic.values(&[0, 0], 9), [ONE / 2, ONE / 2]);
     }
 }

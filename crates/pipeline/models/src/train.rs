@@ -6,11 +6,13 @@ use forust_ml::objective::ObjectiveType;
 use forust_ml::sampler::SampleMethod;
 use forust_ml::{GradientBooster, Matrix};
 
-use crate::artifact::{Artifact, Training};
-use crate::link::{UNIT, fit};
-use crate::pair::{inputs, matrix};
-use crate::{Link, ModelConfig, ModelError, PairRow, Tree, Trees};
+use crate::artifact::{Artifact, Ensemble, Form, Method, Origin, Training};
+use crate::model::{inputs, matrix};
+use crate::ordinal::{UNIT, fit};
+use crate::{InputsConfig, Link, Model, ModelError, PairRow, TrainConfig, Tree};
 
+/// Margins are in millionths.
+const SCALE: u8 = 6;
 const TRAINER: &str = "forust-ml 0.8.0";
 
 /// What training gives.
@@ -30,12 +32,12 @@ pub type Field = Vec<(String, FeatureVector)>;
 /// Trains on the rows between `from` and `until`; `field` are the entities to choose the reference
 /// opponents from, in the order of their strength.
 pub fn train(
-    config: &ModelConfig,
+    inputs_config: &InputsConfig,
+    settings: &TrainConfig,
     schema: &FeatureSchema,
     rows: &[PairRow],
     field: &Field,
 ) -> Result<Trained, ModelError> {
-    let settings = &config.train;
     for (field, value, low, high) in [
         ("trees", settings.trees, 1, 2000),
         ("depth", settings.depth, 1, 8),
@@ -58,7 +60,7 @@ pub fn train(
         let needed = Artifact::REFERENCE;
         return Err(ModelError::TooFewRows { what: "for the reference field", needed, found: field.len() });
     }
-    let inputs = inputs(&config.inputs);
+    let inputs = inputs(inputs_config);
     let table = matrix(&inputs, schema, &rows)?;
     let limit = settings.target.limit.max(1);
     let target: Vec<f64> = rows.iter().map(|row| row.margin.clamp(-limit, limit) as f64).collect();
@@ -83,10 +85,35 @@ pub fn train(
         .set_seed(settings.seed);
     booster.fit_unweighted(&data, &target, None).map_err(|error| ModelError::Train { reason: error.to_string() })?;
 
-    let base = libm::round(booster.base_score * UNIT) as i64;
+    let base = vec![libm::round(booster.base_score * UNIT) as i64];
     let trees: Vec<Tree> = booster.trees.iter().map(|tree| quantise(tree, &table)).collect();
-    let ours = Trees::new(base, &trees, inputs.len())?;
-    let margins: Vec<i64> = table.iter().map(|row| ours.predict(row)).collect();
+    let chosen: Vec<&(String, FeatureVector)> = (0..Artifact::REFERENCE)
+        .map(|tenth| &field[(2 * tenth + 1) * field.len() / (2 * Artifact::REFERENCE)])
+        .collect();
+    let mut artifact = Artifact {
+        version: 2,
+        schema: schema.digest(),
+        inputs,
+        missing: Vec::new(),
+        outputs: vec!["margin".to_string()],
+        explained: 0,
+        scale: SCALE,
+        form: Form::Trees(Ensemble { base, trees }),
+        link: Link::Ordered { slope: 0, lower: 0, upper: 0 },
+        attributions: Method::Path,
+        background: Vec::new(),
+        reference: chosen.iter().map(|(_, vector)| vector.clone()).collect(),
+        origin: Origin::Trained(Training {
+            trainer: TRAINER.to_string(),
+            rows: rows.len() as u64,
+            from,
+            until,
+            data: digest(&table, &target),
+            reference: chosen.iter().map(|(name, _)| name.clone()).collect(),
+        }),
+    };
+    let flat: Vec<i64> = table.iter().flatten().copied().collect();
+    let margins = Model::new(&artifact, schema)?.margins(&flat);
     let mut quantisation = 0.0;
     for (theirs, margin) in booster.predict(&data, false).iter().zip(&margins) {
         quantisation = f64::max(quantisation, (theirs - *margin as f64 / UNIT).abs());
@@ -95,28 +122,7 @@ pub fn train(
     let covariates: Vec<Vec<f64>> = margins.iter().map(|margin| vec![*margin as f64 / UNIT]).collect();
     let theta = fit(&covariates, &results);
     let micro = |value: f64| libm::round(value * UNIT) as i64;
-    let link = Link { slope: micro(theta[0]), lower: micro(theta[1]), upper: micro(theta[2]) };
-
-    let chosen: Vec<&(String, FeatureVector)> = (0..Artifact::REFERENCE)
-        .map(|tenth| &field[(2 * tenth + 1) * field.len() / (2 * Artifact::REFERENCE)])
-        .collect();
-    let artifact = Artifact {
-        version: 1,
-        schema: schema.digest(),
-        inputs,
-        base,
-        trees,
-        link,
-        reference: chosen.iter().map(|(_, vector)| vector.clone()).collect(),
-        training: Training {
-            trainer: TRAINER.to_string(),
-            rows: rows.len() as u64,
-            from,
-            until,
-            data: digest(&table, &target),
-            reference: chosen.iter().map(|(name, _)| name.clone()).collect(),
-        },
-    };
+    artifact.link = Link::Ordered { slope: micro(theta[0]), lower: micro(theta[1]), upper: micro(theta[2]) };
     Ok(Trained { artifact, quantisation })
 }
 
@@ -129,11 +135,12 @@ fn quantise(tree: &forust_ml::tree::Tree, table: &[Vec<i64>]) -> Tree {
     let mut next = 0;
     while next < order.len() {
         let node = &tree.nodes[order[next]];
-        let (left, right) = (order.len() as u32, order.len() as u32 + 1);
         if node.is_leaf {
-            push(&mut ours, -1, 0, (0, 0), libm::round(f64::from(node.weight_value) * UNIT) as i64);
+            ours.leaf(libm::round(f64::from(node.weight_value) * UNIT) as i64, 0);
         } else {
-            push(&mut ours, node.split_feature as i32, libm::ceil(node.split_value) as i64, (left, right), 0);
+            let (left, right) = (order.len() as u32, order.len() as u32 + 1);
+            let split = ours.split(node.split_feature as u32, libm::ceil(node.split_value) as i64) as usize;
+            (ours.left[split], ours.right[split]) = (left, right);
             order.extend([node.left_child, node.right_child]);
         }
         next += 1;
@@ -150,15 +157,6 @@ fn quantise(tree: &forust_ml::tree::Tree, table: &[Vec<i64>]) -> Tree {
         }
     }
     ours
-}
-
-fn push(tree: &mut Tree, input: i32, threshold: i64, (left, right): (u32, u32), value: i64) {
-    tree.input.push(input);
-    tree.threshold.push(threshold);
-    tree.left.push(left);
-    tree.right.push(right);
-    tree.value.push(value);
-    tree.cover.push(0);
 }
 
 fn digest(table: &[Vec<i64>], target: &[f64]) -> Digest {

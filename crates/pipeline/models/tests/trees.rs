@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use enliven_models::{Artifact, Input, Link, ModelError, PairModel, Training, Tree};
-use enliven_types::{Digest, FeatureDef, FeatureSchema, FeatureVector, Privacy, Timestamp};
+use enliven_models::{
+    Artifact, CategorySet, Ensemble, Form, Import, Input, Link, MISSING, Method, Model, ModelError, Origin, Tree,
+};
+use enliven_types::{Digest, FeatureDef, FeatureSchema, FeatureVector, Privacy};
 use proptest::prelude::*;
 
 const INPUTS: usize = 5;
@@ -20,46 +22,42 @@ fn schema() -> FeatureSchema {
 
 fn artifact(trees: Vec<Tree>) -> Artifact {
     Artifact {
-        version: 1,
+        version: 2,
         schema: schema().digest(),
         inputs: (0..INPUTS).map(|number| Input::Own(format!("f{number}"))).collect(),
-        base: 77,
-        trees,
-        link: Link { slope: 1_000_000, lower: -500_000, upper: 500_000 },
-        reference: vec![FeatureVector(vec![0; INPUTS]); 10],
-        training: Training {
-            trainer: "test".into(),
-            rows: 0,
-            from: Timestamp(0),
-            until: Timestamp(0),
-            data: Digest::ZERO,
-            reference: Vec::new(),
-        },
+        missing: vec![Some(-99); INPUTS],
+        outputs: vec!["margin".into()],
+        explained: 0,
+        scale: 6,
+        form: Form::Trees(Ensemble { base: vec![77], trees }),
+        link: Link::Identity,
+        attributions: Method::Path,
+        background: Vec::new(),
+        reference: Vec::new(),
+        origin: Origin::Imported(Import { format: "test".into(), objective: String::new(), file: Digest::ZERO }),
     }
 }
 
 /// A random tree of at most `depth` levels: splits and leaves from a list of numbers.
 fn grow(tree: &mut Tree, numbers: &mut std::slice::Iter<'_, (u8, i64, u64)>, depth: u32) -> (u32, u64) {
-    let node = tree.input.len();
     let (kind, number, cover) = numbers.next().copied().unwrap_or((0, 5, 3));
-    for column in [&mut tree.threshold, &mut tree.value] {
-        column.push(0);
-    }
-    tree.input.push(-1);
-    tree.left.push(0);
-    tree.right.push(0);
-    tree.cover.push(cover);
     if depth == 0 || kind % 4 == 0 {
-        tree.value[node] = number * 1000;
-        return (node as u32, cover);
+        return (tree.leaf(number * 1000, cover), cover);
     }
-    let (left, left_cover) = grow(tree, numbers, depth - 1);
-    let (right, right_cover) = grow(tree, numbers, depth - 1);
-    tree.input[node] = i32::from(kind) % INPUTS as i32;
-    tree.threshold[node] = number;
-    (tree.left[node], tree.right[node]) = (left, right);
-    tree.cover[node] = left_cover + right_cover;
-    (node as u32, tree.cover[node])
+    let set = kind % 5 == 1;
+    let node = tree.split(u32::from(kind) % INPUTS as u32, if set { 0 } else { number });
+    if kind % 3 == 0 {
+        tree.missing_left.push(node);
+    }
+    if set {
+        let mut left = vec![number, number + 2, number + i64::from(kind % 7) + 3];
+        left.dedup();
+        tree.sets.push(CategorySet { node, left });
+    }
+    let (left, _) = grow(tree, numbers, depth - 1);
+    let (right, _) = grow(tree, numbers, depth - 1);
+    tree.join(node, left, right);
+    (node, tree.cover[node as usize])
 }
 
 fn trees() -> impl Strategy<Value = Vec<Tree>> {
@@ -74,6 +72,17 @@ fn trees() -> impl Strategy<Value = Vec<Tree>> {
     })
 }
 
+/// Where a row goes at a split, as the fields of [`Tree`] say.
+fn goes_left(tree: &Tree, node: usize, value: i64) -> bool {
+    if value == MISSING {
+        return tree.missing_left.contains(&(node as u32));
+    }
+    match tree.sets.iter().find(|set| set.node == node as u32) {
+        Some(set) => set.left.contains(&value),
+        None => value < tree.threshold[node],
+    }
+}
+
 /// The expected value of a tree when only the inputs in `known` are known.
 fn expected(tree: &Tree, node: usize, row: &[i64], known: usize) -> f64 {
     if tree.input[node] < 0 {
@@ -81,11 +90,18 @@ fn expected(tree: &Tree, node: usize, row: &[i64], known: usize) -> f64 {
     }
     let (input, left, right) = (tree.input[node] as usize, tree.left[node] as usize, tree.right[node] as usize);
     if known >> input & 1 == 1 {
-        let child = if row[input] < tree.threshold[node] { left } else { right };
+        let child = if goes_left(tree, node, row[input]) { left } else { right };
         return expected(tree, child, row, known);
     }
-    let share = |child: usize| tree.cover[child] as f64 / tree.cover[node] as f64 * expected(tree, child, row, known);
+    let share = |child: usize| match tree.cover[node] {
+        0 => 0.5 * expected(tree, child, row, known),
+        all => tree.cover[child] as f64 / all as f64 * expected(tree, child, row, known),
+    };
     share(left) + share(right)
+}
+
+fn margin(trees: &[Tree], row: &[i64]) -> i64 {
+    77 + trees.iter().map(|tree| expected(tree, 0, row, (1 << INPUTS) - 1) as i64).sum::<i64>()
 }
 
 fn factorial(number: usize) -> f64 {
@@ -93,8 +109,7 @@ fn factorial(number: usize) -> f64 {
 }
 
 /// Shapley values by their definition: over all sets of inputs.
-fn shapley(trees: &[Tree], row: &[i64], input: usize) -> f64 {
-    let value = |known: usize| trees.iter().map(|tree| expected(tree, 0, row, known)).sum::<f64>();
+fn shapley(value: &dyn Fn(usize) -> f64, input: usize) -> f64 {
     let mut sum = 0.0;
     for known in 0..1usize << INPUTS {
         if known >> input & 1 == 0 {
@@ -106,20 +121,67 @@ fn shapley(trees: &[Tree], row: &[i64], input: usize) -> f64 {
     sum
 }
 
+fn row() -> impl Strategy<Value = Vec<i64>> {
+    prop::collection::vec(prop_oneof![9 => -25i64..25, 1 => Just(MISSING)], INPUTS)
+}
+
+/// The vector that gives this row.
+fn vector(row: &[i64]) -> FeatureVector {
+    FeatureVector(row.iter().map(|value| if *value == MISSING { -99 } else { *value }).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn attributions_are_shapley_values_and_sum_exactly(trees in trees(), row in prop::collection::vec(-25i64..25, INPUTS)) {
-        let model = PairModel::new(&artifact(trees.clone()), &schema()).unwrap();
-        let vector = FeatureVector(row.clone());
-        let attribution = model.explain(&vector);
-        prop_assert_eq!(attribution.sum(), model.score(&vector).margin.units);
+    fn margins_are_the_sums_of_leaves_for_one_row_and_for_many(trees in trees(), rows in prop::collection::vec(row(), 1..200)) {
+        let model = Model::new(&artifact(trees.clone()), &schema()).unwrap();
+        let wanted: Vec<i64> = rows.iter().map(|row| margin(&trees, row)).collect();
+        prop_assert_eq!(&model.margins(&rows.concat()), &wanted);
+        for (row, wanted) in rows.iter().zip(&wanted) {
+            prop_assert_eq!(model.score(&vector(row))[0].units, *wanted);
+        }
+    }
+
+    #[test]
+    fn attributions_are_shapley_values_and_sum_exactly(trees in trees(), rows in prop::collection::vec(row(), 1..20)) {
+        let model = Model::new(&artifact(trees.clone()), &schema()).unwrap();
         let leaves: usize = trees.iter().map(|tree| tree.input.len()).sum();
+        let all = model.attributions(&rows.concat(), 0);
+        for (row, parts) in rows.iter().zip(all.chunks(INPUTS)) {
+            let attribution = model.explain(&vector(row));
+            prop_assert_eq!(&attribution.parts, parts);
+            prop_assert_eq!(attribution.sum(), margin(&trees, row));
+            for (input, part) in parts.iter().enumerate() {
+                // Each leaf rounds by at most a few units.
+                let value = |known| trees.iter().map(|tree| expected(tree, 0, row, known)).sum::<f64>();
+                let exact = shapley(&value, input);
+                prop_assert!((*part as f64 - exact).abs() <= 3.0 * leaves as f64, "{part} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn attributions_beside_a_background_are_shapley_values(
+        trees in trees(), row in row(), background in prop::collection::vec(row(), 1..6)
+    ) {
+        let mut artifact = artifact(trees.clone());
+        artifact.attributions = Method::Background;
+        artifact.background = background.clone();
+        let model = Model::new(&artifact, &schema()).unwrap();
+        let leaves: usize = trees.iter().map(|tree| tree.input.len()).sum();
+        let attribution = model.explain(&vector(&row));
+        prop_assert_eq!(attribution.sum(), margin(&trees, &row));
         for (input, part) in attribution.parts.iter().enumerate() {
-            // Ten equal opponents; each leaf rounds by at most a few units.
-            let exact = shapley(&trees, &row, input);
-            prop_assert!((*part as f64 / 10.0 - exact).abs() <= 3.0 * leaves as f64, "{part} {exact}");
+            let value = |known: usize| {
+                let mixed = |other: &Vec<i64>| -> Vec<i64> {
+                    (0..INPUTS).map(|place| if known >> place & 1 == 1 { row[place] } else { other[place] }).collect()
+                };
+                let sum: i64 = background.iter().map(|other| margin(&trees, &mixed(other))).sum();
+                sum as f64 / background.len() as f64
+            };
+            let exact = shapley(&value, input);
+            prop_assert!((*part as f64 - exact).abs() <= 3.0 * leaves as f64, "{part} {exact}");
         }
     }
 
@@ -130,7 +192,7 @@ proptest! {
         let mut flipped = bytes.clone();
         flipped[at.index(bytes.len())] ^= 1 << bit;
         if let Ok(artifact) = Artifact::from_bytes(&flipped)
-            && let Ok(model) = PairModel::new(&artifact, &schema())
+            && let Ok(model) = Model::new(&artifact, &schema())
         {
             model.explain(&FeatureVector(vec![1; INPUTS]));
         }
@@ -140,6 +202,9 @@ proptest! {
 #[test]
 fn broken_trees_are_named() {
     let split = Tree {
+        output: 0,
+        missing_left: vec![0],
+        sets: Vec::new(),
         input: vec![0, -1, -1],
         threshold: vec![5, 0, 0],
         left: vec![1, 0, 0],
@@ -148,7 +213,7 @@ fn broken_trees_are_named() {
         cover: vec![3, 1, 2],
     };
     type Break = fn(&mut Tree);
-    let breaks: [(Break, &str); 8] = [
+    let breaks: [(Break, &str); 12] = [
         (|tree| tree.left[0] = 0, "tree 0, node 0: child 0 does not come after it"),
         (|tree| tree.right[0] = 9, "child 9 does not come after it"),
         (|tree| tree.right[0] = 1, "its cover is not that of its children"),
@@ -157,14 +222,24 @@ fn broken_trees_are_named() {
         (|tree| tree.value[1] = i64::MAX, "the leaf values could add up to more than 2^52"),
         (|tree| tree.value.truncate(2), "columns of one length"),
         (|tree| tree.input[1] = -2, "a leaf has input -1"),
+        (|tree| tree.output = 1, "tree 0: output 1 of 1"),
+        (|tree| tree.missing_left = vec![1], "`missing_left` names splits"),
+        (|tree| tree.sets = vec![CategorySet { node: 0, left: vec![1] }], "node 0: a set belongs to a split without"),
+        (
+            |tree| {
+                tree.threshold[0] = 0;
+                tree.sets = vec![CategorySet { node: 0, left: vec![2, 1] }];
+            },
+            "in rising order",
+        ),
     ];
     for (change, want) in breaks {
         let mut tree = split.clone();
         change(&mut tree);
-        let error = PairModel::new(&artifact(vec![tree]), &schema()).unwrap_err().to_string();
+        let error = Model::new(&artifact(vec![tree]), &schema()).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     }
     let mut other = artifact(vec![split]);
     other.schema = Digest::ZERO;
-    assert!(matches!(PairModel::new(&other, &schema()), Err(ModelError::Schema { .. })));
+    assert!(matches!(Model::new(&other, &schema()), Err(ModelError::Schema { .. })));
 }
