@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use enliven_chain::{DevChain, Publisher, Rpc};
 use enliven_content::BlockStore;
-use enliven_models::PairModel;
+use enliven_models::Model;
 use enliven_oracle::{Committee, aggregate};
 use enliven_store::{Batch, Store, Table, event_key};
 use enliven_types::{Cid, Codec, CutPartition, Digest, Report, from_cbor, to_cbor};
@@ -277,7 +277,7 @@ impl Engine {
     }
 
     /// The model that scores.
-    pub fn model(&self) -> &PairModel {
+    pub fn model(&self) -> &Model {
         &self.plan.model
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod ingest;
 mod lines;
 mod manifest;
+mod otherwise;
 mod plan;
 mod replica;
 mod restore;

@@ -2,10 +2,12 @@ use std::collections::BTreeMap;
 
 use enliven_features::{Column, FeatureSet, Kind, SourceShape, Tables};
 use enliven_metadata::Renderer;
-use enliven_models::{Artifact, PairModel};
-use enliven_policy::Policy;
+use enliven_models::{Artifact, InputsConfig, Model, TrainConfig};
+use enliven_policy::{Policy, PolicyError};
 use enliven_sources::{FileConfig, RowReader, SourceConfig, SourceKind};
-use enliven_types::{Block, Codec, ColumnType, CutPartition, Digest, Period, Privacy, Timestamp, to_jcs};
+use enliven_types::{
+    Block, Codec, ColumnType, CutPartition, Digest, FeatureSchema, Period, Privacy, Timestamp, to_jcs,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::lines::pack;
@@ -51,7 +53,7 @@ pub struct Plan {
     /// The partitions of the logs that features are computed from, in the order of (source, number).
     pub partitions: Vec<(String, u32)>,
     /// The model.
-    pub model: PairModel,
+    pub model: Model,
     /// The model as stored.
     pub artifact: Artifact,
     /// The policy.
@@ -83,25 +85,17 @@ impl Plan {
         let set = FeatureSet::new(&manifest.features, &shapes, tables)
             .map_err(|error| wrong(&format!("features.{}", error.place()), strip(error.place(), &error)))?;
         let columns = &shapes[set.token_view().source()].columns;
-        manifest.model.inputs.check(set.schema()).map_err(|error| wrong("model.inputs", error.to_string()))?;
-        for name in manifest.model.inputs.context.keys() {
-            if !columns.contains_key(name) {
-                let available = columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                let reason = format!("unknown column `{name}` (available: {available})");
-                return Err(wrong("model.inputs.context", reason));
+        match (&manifest.model.inputs, &manifest.model.train) {
+            (Some(inputs), Some(train)) => check_training(inputs, train, columns, set.schema())?,
+            (None, None) => {}
+            _ => {
+                return Err(wrong(
+                    "model",
+                    "`inputs` and `train` belong together; an imported model has neither".into(),
+                ));
             }
         }
-        manifest.model.train.span().map_err(|error| wrong("model.train", error.to_string()))?;
-        for (field, name) in
-            [("plus", &manifest.model.train.target.plus), ("minus", &manifest.model.train.target.minus)]
-        {
-            if !matches!(columns.get(name).map(|column| column.kind), Some(Kind::Number(_) | Kind::Bool)) {
-                let reason = format!("`{name}` is not a column with numbers");
-                return Err(wrong(&format!("model.train.target.{field}"), reason));
-            }
-        }
-        Policy::new(&manifest.traits, &manifest.policy, set.schema())
-            .map_err(|error| wrong(&format!("traits.{}", error.place()), strip(error.place(), &error)))?;
+        Policy::check(&manifest.traits, set.schema()).map_err(|error| wrong_trait(&error))?;
         let names: Vec<&str> = manifest.traits.iter().map(|entry| entry.name.as_str()).collect();
         manifest.metadata.check_traits(&names).map_err(|error| wrong("metadata.display", error.to_string()))?;
         Timestamp::parse(&manifest.epochs.start).map_err(|error| wrong("epochs.start", error.to_string()))?;
@@ -127,9 +121,9 @@ impl Plan {
             return Err(wrong("model.digest", reason));
         }
         let artifact = Artifact::from_bytes(&assets.model)?;
-        let model = PairModel::new(&artifact, features.schema())?;
-        let policy = Policy::new(&manifest.traits, &manifest.policy, features.schema())
-            .map_err(|error| wrong("traits", error.to_string()))?;
+        let model = Model::new(&artifact, features.schema())?;
+        let policy = Policy::new(&manifest.traits, &manifest.policy, features.schema(), &model.score_names())
+            .map_err(|error| wrong_trait(&error))?;
         let renderer = Renderer::new(&manifest.metadata, &assets.template)?;
         let signed_part = Manifest { chain: ChainConfig::default(), ..manifest.clone() };
         let template = Block::new(Codec::Raw, assets.template.clone().into_bytes());
@@ -238,6 +232,31 @@ impl Plan {
     }
 }
 
+/// What `enliven train` needs of a manifest.
+fn check_training(
+    inputs: &InputsConfig,
+    train: &TrainConfig,
+    columns: &BTreeMap<String, Column>,
+    schema: &FeatureSchema,
+) -> Result<(), EngineError> {
+    inputs.check(schema).map_err(|error| wrong("model.inputs", error.to_string()))?;
+    for name in inputs.context.keys() {
+        if !columns.contains_key(name) {
+            let available = columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let reason = format!("unknown column `{name}` (available: {available})");
+            return Err(wrong("model.inputs.context", reason));
+        }
+    }
+    train.span().map_err(|error| wrong("model.train", error.to_string()))?;
+    for (field, name) in [("plus", &train.target.plus), ("minus", &train.target.minus)] {
+        if !matches!(columns.get(name).map(|column| column.kind), Some(Kind::Number(_) | Kind::Bool)) {
+            let reason = format!("`{name}` is not a column with numbers");
+            return Err(wrong(&format!("model.train.target.{field}"), reason));
+        }
+    }
+    Ok(())
+}
+
 /// What is posted is public: events in the cut's segments, features in receipts.
 fn check_public(manifest: &Manifest) -> Result<(), EngineError> {
     for (source, config) in &manifest.sources {
@@ -284,6 +303,10 @@ fn partitions_of(manifest: &Manifest, features: &FeatureSet) -> Vec<(String, u32
 
 fn wrong(path: &str, reason: String) -> EngineError {
     EngineError::Manifest { path: path.to_string(), reason }
+}
+
+fn wrong_trait(error: &PolicyError) -> EngineError {
+    wrong(&format!("traits.{}", error.place()), strip(error.place(), error))
 }
 
 /// The message without the place in front; the place is shown with the file and line.

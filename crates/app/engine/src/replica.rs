@@ -7,7 +7,6 @@ use std::time::Instant;
 use enliven_content::{Directory, Link};
 use enliven_features::{Added, FeatureState};
 use enliven_metadata::{CardInput, Renderer};
-use enliven_models::Scores;
 use enliven_policy::Inputs;
 use enliven_provenance::{MerkleTree, receipts_root};
 use enliven_types::{
@@ -125,7 +124,7 @@ pub struct Replica {
 struct Decided {
     token_id: u64,
     features: FeatureVector,
-    scores: Scores,
+    scores: Vec<Score>,
     decision: Decision,
 }
 
@@ -365,7 +364,7 @@ impl Replica {
                 let read = Instant::now();
                 let scores = plan.model.score(&features);
                 let scored = Instant::now();
-                let inputs = Inputs { features: &features, margin: scores.margin, points: scores.points };
+                let inputs = Inputs { features: &features, scores: &scores };
                 let decision = plan.policy.decide(&inputs, *last, watermark);
                 let times = [read - start, scored - read, scored.elapsed()];
                 (Decided { token_id: place as u64 + 1, features, scores, decision }, times)
@@ -447,7 +446,7 @@ impl Replica {
             traits: after,
             metadata: rendered.json.cid,
         };
-        let margin: Score = one.scores.margin;
+        let margin = one.scores.first().copied().unwrap_or_default();
         let receipt = Receipt {
             version: 1,
             epoch: spec.epoch,

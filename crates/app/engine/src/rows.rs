@@ -1,20 +1,25 @@
 //! Point-in-time training rows, from the same features that tokens live by.
 
 use enliven_features::{FeatureSet, point_in_time};
-use enliven_models::{Input, PairRow};
+use enliven_models::{InputsConfig, PairRow, TrainConfig};
 use enliven_types::{Event, FeatureVector, Timestamp};
 
 use crate::Manifest;
 
 /// One row per event with two sides: the features of both just before it, and its margin. On
 /// neutral context nothing distinguishes the sides but their order in the file.
-pub fn training_rows(manifest: &Manifest, set: &FeatureSet, events: &[(u32, Event)]) -> Vec<PairRow> {
+pub fn training_rows(
+    inputs: &InputsConfig,
+    train: &TrainConfig,
+    set: &FeatureSet,
+    events: &[(u32, Event)],
+) -> Vec<PairRow> {
     let view = set.token_view();
     let (mut labels, mut rows) = (Vec::new(), Vec::with_capacity(events.len()));
     for (_, event) in events.iter().filter(|(_, event)| event.source == view.source()) {
         let names: Vec<String> = view.entities(event).collect();
         let number = |column: &String| event.data.get(column).and_then(|value| value.number());
-        let target = &manifest.model.train.target;
+        let target = &train.target;
         let (Some(plus), Some(minus), [name, opponent]) = (number(&target.plus), number(&target.minus), &names[..])
         else {
             continue;
@@ -26,7 +31,7 @@ pub fn training_rows(manifest: &Manifest, set: &FeatureSet, events: &[(u32, Even
             opponent_name: opponent.clone(),
             own: FeatureVector::default(),
             opponent: FeatureVector::default(),
-            context: manifest.model.inputs.context.keys().map(|column| number(column).unwrap_or(0)).collect(),
+            context: inputs.context.keys().map(|column| number(column).unwrap_or(0)).collect(),
             margin: plus - minus,
         });
     }
@@ -43,6 +48,7 @@ pub fn training_rows(manifest: &Manifest, set: &FeatureSet, events: &[(u32, Even
 /// those with enough events in their life and one within two years.
 pub fn reference_field(
     manifest: &Manifest,
+    train: &TrainConfig,
     set: &FeatureSet,
     events: &[(u32, Event)],
     time: Timestamp,
@@ -57,7 +63,7 @@ pub fn reference_field(
             count.1 |= time.0 - event.time.0 < TWO_YEARS_MS;
         }
     }
-    let least = manifest.model.train.reference_min_events;
+    let least = train.reference_min_events;
     let labels: Vec<(String, Timestamp)> = counts
         .into_iter()
         .filter(|(_, (count, active))| *count >= least && *active)
@@ -70,9 +76,4 @@ pub fn reference_field(
     let place = manifest.rating_feature(set).and_then(|name| set.schema().position(name)).unwrap_or(0);
     field.sort_by(|left, right| (left.1.0[place], &left.0).cmp(&(right.1.0[place], &right.0)));
     field
-}
-
-/// Whether an input is context, so that names of features and of columns are told apart.
-pub(crate) fn is_context(input: &Input) -> bool {
-    matches!(input, Input::Context(..))
 }

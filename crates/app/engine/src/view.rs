@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cuts::read_events;
 use crate::engine::{history_key, last_record, record, records, summarise};
+use crate::otherwise::otherwise;
 use crate::{EngineError, EpochRecord, Explanation, Plan, Published, RunSummary, explain};
 
 /// One change of a token, as its history shows it.
@@ -179,6 +180,17 @@ impl View {
         // Features and parts of another definition are not comparable.
         let before = before.filter(|before| (before.schema, before.model) == (receipt.schema, receipt.model));
         Ok(explain(&*self.plan_of(receipt)?, cid, receipt, before))
+    }
+
+    /// The same, with what would have left the token as it was; see [`Explanation::otherwise`].
+    pub fn explain_otherwise(&self, token: u64, epoch: Option<u64>) -> Result<Explanation, EngineError> {
+        let mut explanation = self.explain(token, epoch)?;
+        let mut receipts = self.receipts(token, epoch)?;
+        if let (Some((_, receipt)), Some((_, last))) = (receipts.pop(), receipts.pop()) {
+            let others: Vec<Receipt> = self.latest()?.into_iter().map(|(_, receipt)| receipt).collect();
+            explanation.otherwise = Some(otherwise(&*self.plan_of(&receipt)?, &receipt, &last, &others));
+        }
+        Ok(explanation)
     }
 }
 

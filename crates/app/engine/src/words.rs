@@ -1,23 +1,29 @@
-//! A receipt in words and numbers that an owner understands. Every figure comes from the receipt.
+//! A receipt in words and numbers that an owner understands. Every figure comes from the receipt, and
+//! every sentence from one of the forms in this file.
 
 use std::collections::BTreeMap;
 
-use enliven_types::{ChangeReason, Cid, Fixed, Receipt};
+use enliven_models::{Input, Method};
+use enliven_policy::TraitSource;
+use enliven_types::{ChangeReason, Cid, Fixed, Privacy, Receipt};
 use serde::Serialize;
 
 use crate::Plan;
-use crate::rows::is_context;
+
+/// How many features a sentence names.
+const NAMED: usize = 2;
 
 /// What one feature did to the score.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Contribution {
-    /// The feature, or `opponents` for what the reference field's own features contribute.
+    /// The feature; `opponents` for what the reference field's own features contribute; `personal data`
+    /// for all that must not be named.
     pub feature: String,
     /// Its part of the margin, as a decimal.
     pub part: String,
     /// The same, in units of the score.
     pub units: i64,
-    /// The feature's value, as a decimal.
+    /// The feature's value, as a decimal, if it is public.
     pub value: Option<String>,
     /// Its value at the change before.
     pub before: Option<String>,
@@ -42,24 +48,24 @@ pub struct Explanation {
     pub receipt: String,
     /// Why, a sentence each.
     pub sentences: Vec<String>,
-    /// The expected margin against the reference field, as a decimal; base and parts sum to it.
+    /// The model's margin, as a decimal; base and parts sum to it.
     pub margin: String,
     /// What the model expects before it knows anything.
     pub base: String,
+    /// How the parts are defined.
+    pub method: String,
     /// By feature, the largest first.
     pub contributions: Vec<Contribution>,
+    /// What would have left the token as it was, if that was asked for and found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
 }
 
 /// Explains a receipt, beside the one before it.
 pub fn explain(plan: &Plan, cid: &Cid, receipt: &Receipt, before: Option<&Receipt>) -> Explanation {
     let scale = receipt.score.scale;
     let shown = |units: i64| signed(Fixed { units, scale });
-    let contributions = contributions(plan, receipt, before);
-    let mut sentences: Vec<String> = receipt.reasons.iter().map(|reason| sentence(reason, receipt)).collect();
-    let drivers = drivers(receipt, before, plan);
-    if !drivers.is_empty() {
-        sentences.push(format!("What moved the score most: {}.", drivers.join("; ")));
-    }
+    let words = Words { plan, receipt, before };
     Explanation {
         token_id: receipt.state.token_id,
         subject: receipt.state.subject.clone(),
@@ -67,92 +73,219 @@ pub fn explain(plan: &Plan, cid: &Cid, receipt: &Receipt, before: Option<&Receip
         epoch: receipt.epoch,
         at: receipt.state.changed_at.to_string(),
         receipt: cid.to_string(),
-        sentences,
+        sentences: receipt.reasons.iter().map(|reason| words.sentence(reason)).collect(),
         margin: shown(receipt.score.units),
         base: shown(receipt.attribution.base),
-        contributions,
+        method: method(plan.model.method()),
+        contributions: words.contributions(),
+        otherwise: None,
     }
 }
 
-fn sentence(reason: &ChangeReason, receipt: &Receipt) -> String {
-    match reason {
-        ChangeReason::Mint => format!("{} was minted.", receipt.state.subject),
-        ChangeReason::Moved { name, from, to, threshold } => {
-            let verb = if to > from { "rose" } else { "fell" };
-            format!("{} {verb} from {from} to {to}; a change of {threshold} is worth writing.", capital(name))
-        }
-        ChangeReason::Changed { name, from, to } => format!("{} changed from {from} to {to}.", capital(name)),
-        ChangeReason::StepLimited { name, wanted, allowed } => {
-            format!("{} would be {wanted}, but may move to {allowed} at once.", capital(name))
+fn method(method: Method) -> String {
+    match method {
+        Method::Path => "exact Shapley values; unknown features as in training".into(),
+        Method::Background => "exact Shapley values beside background rows".into(),
+        Method::Sampled(orders) => {
+            format!("approximate Shapley values beside background rows, {orders} orders and their reverses")
         }
     }
 }
 
-/// The parts by feature: an own value and a difference speak of the same feature.
-fn parts(plan: &Plan, receipt: &Receipt) -> BTreeMap<String, i64> {
-    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-    for (input, part) in plan.model.inputs().iter().zip(&receipt.attribution.parts) {
-        let name = match input {
-            enliven_models::Input::Opponent(_) => "opponents".to_string(),
-            input if is_context(input) => format!("context {}", input.name()),
-            input => input.name().to_string(),
-        };
-        *sums.entry(name).or_default() += part;
+struct Words<'a> {
+    plan: &'a Plan,
+    receipt: &'a Receipt,
+    before: Option<&'a Receipt>,
+}
+
+impl Words<'_> {
+    fn sentence(&self, reason: &ChangeReason) -> String {
+        match reason {
+            ChangeReason::Mint => format!("{} was minted.", self.receipt.state.subject),
+            ChangeReason::Moved { name, from, to, .. } => {
+                let verb = if to > from { "rose" } else { "fell" };
+                format!("{} {verb} from {from} to {to}{}.", self.trait_label(name), self.because(name))
+            }
+            ChangeReason::Changed { name, from, to } => {
+                format!("{} changed from {from} to {to}{}.", self.trait_label(name), self.because(name))
+            }
+            ChangeReason::StepLimited { name, wanted, allowed } => {
+                format!("{} would be {wanted}, but may move to {allowed} at once.", self.trait_label(name))
+            }
+        }
     }
-    sums
-}
 
-fn contributions(plan: &Plan, receipt: &Receipt, before: Option<&Receipt>) -> Vec<Contribution> {
-    let schema = plan.features.schema();
-    let value = |receipt: &Receipt, name: &str| {
-        let place = schema.position(name)?;
-        let units = *receipt.features.0.get(place)?;
-        Some(Fixed { units, scale: schema.features[place].scale }.to_string())
-    };
-    let mut found: Vec<Contribution> = parts(plan, receipt)
-        .into_iter()
-        .map(|(feature, units)| Contribution {
-            part: signed(Fixed { units, scale: receipt.score.scale }),
-            units,
-            value: value(receipt, &feature),
-            before: before.and_then(|before| value(before, &feature)),
-            unit: schema.position(&feature).map_or_else(String::new, |place| schema.features[place].unit.clone()),
-            feature,
-        })
-        .collect();
-    found.sort_by(|left, right| (right.units.abs(), &left.feature).cmp(&(left.units.abs(), &right.feature)));
-    found
-}
+    /// `, because ...`, or nothing where there is nothing to compare with.
+    fn because(&self, name: &str) -> String {
+        let traits = &self.plan.manifest.traits;
+        let Some(config) = traits.iter().find(|config| config.name == name) else { return String::new() };
+        match &config.from {
+            TraitSource::Tier(tier) if tier.of != name => self.because(&tier.of),
+            TraitSource::Feature(feature) => match self.went(feature) {
+                Some(went) => format!(", because {went}"),
+                None => String::new(),
+            },
+            TraitSource::Ratio(ratio) => {
+                let public = [&ratio.of, &ratio.per].iter().all(|name| self.privacy(name) == Privacy::Public);
+                let value = |receipt: &Receipt| {
+                    let (of, per) = (self.number(receipt, &ratio.of)?, self.number(receipt, &ratio.per)?);
+                    Some(if per == 0.0 { ratio.default } else { of / per })
+                };
+                let Some((before, now)) = self.before.and_then(value).zip(value(self.receipt)) else {
+                    return String::new();
+                };
+                let label = self.plan.manifest.metadata.words.get(name).cloned();
+                let label =
+                    label.unwrap_or_else(|| per_text(&self.feature_label(&ratio.of), &self.feature_label(&ratio.per)));
+                match public {
+                    true => format!(", because {label} went from {before:.2} to {now:.2}"),
+                    false => String::new(),
+                }
+            }
+            TraitSource::Score(_) | TraitSource::Class(_) => {
+                let drivers = self.drivers();
+                if drivers.is_empty() { String::new() } else { format!(", mainly because {}", drivers.join(" and ")) }
+            }
+            TraitSource::Join(_) | TraitSource::Tier(_) => String::new(),
+        }
+    }
 
-/// The three features whose parts moved most since the change before.
-fn drivers(receipt: &Receipt, before: Option<&Receipt>, plan: &Plan) -> Vec<String> {
-    let Some(before) = before else { return Vec::new() };
-    let earlier = parts(plan, before);
-    let schema = plan.features.schema();
-    let mut moves: Vec<(i64, String)> = parts(plan, receipt)
-        .into_iter()
-        .map(|(name, now)| (now - earlier.get(&name).copied().unwrap_or(0), name))
-        .filter(|(moved, name)| *moved != 0 && schema.position(name).is_some())
-        .collect();
-    moves.sort_by(|left, right| (right.0.abs(), &left.1).cmp(&(left.0.abs(), &right.1)));
-    moves.truncate(3);
-    let describe = |(moved, name): &(i64, String)| {
+    /// The features whose parts moved most in the direction in which the margin went.
+    fn drivers(&self) -> Vec<String> {
+        let Some(before) = self.before else { return Vec::new() };
+        let direction = (self.receipt.score.units - before.score.units).signum();
+        let earlier = self.parts(before);
+        let mut moves: Vec<(i64, String)> = self
+            .parts(self.receipt)
+            .into_iter()
+            .map(|(name, now)| (now - earlier.get(&name).copied().unwrap_or(0), name))
+            .filter(|(moved, _)| *moved != 0 && (direction == 0 || moved.signum() == direction))
+            .collect();
+        moves.sort_by(|left, right| (right.0.abs(), &left.1).cmp(&(left.0.abs(), &right.1)));
+        moves.iter().filter_map(|(_, name)| self.went(name)).take(NAMED).collect()
+    }
+
+    /// `form went from 1.2 to 2.1`, as far as the feature's class allows.
+    fn went(&self, name: &str) -> Option<String> {
+        if name == PERSONAL {
+            return Some("personal data changed".into());
+        }
+        let schema = self.plan.features.schema();
         let place = schema.position(name)?;
+        let label = self.feature_label(name);
+        match schema.features[place].privacy {
+            Privacy::Personal => return Some("personal data changed".into()),
+            Privacy::Private => return Some(format!("{label} changed")),
+            Privacy::Public => {}
+        }
+        let scale = schema.features[place].scale;
         let read = |receipt: &Receipt| {
             let units = receipt.features.0.get(place).copied().unwrap_or(0);
-            Fixed { units: round(units, schema.features[place].scale), scale: 2.min(schema.features[place].scale) }
+            Fixed { units: enliven_types::rescale(units, scale, 2.min(scale)), scale: 2.min(scale) }
         };
-        let part = signed(Fixed { units: round(*moved, receipt.score.scale), scale: 2 });
-        let unit = &plan.manifest.model.train.target.unit;
-        let name = name.replace('_', " ");
-        Some(format!("{name} from {} to {} ({part} {unit})", read(before), read(receipt)).replace(" )", ")"))
-    };
-    moves.iter().filter_map(describe).collect()
+        let (before, now) = (read(self.before?), read(self.receipt));
+        (before != now).then(|| format!("{label} went from {before} to {now}"))
+    }
+
+    /// The parts by feature: an own value and a difference speak of the same feature.
+    fn parts(&self, receipt: &Receipt) -> BTreeMap<String, i64> {
+        let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+        for (input, part) in self.plan.model.inputs().iter().zip(&receipt.attribution.parts) {
+            let name = match input {
+                Input::Opponent(_) => "opponents".to_string(),
+                Input::Context(..) => format!("context {}", input.name()),
+                input if self.privacy(input.name()) == Privacy::Personal => PERSONAL.to_string(),
+                input => input.name().to_string(),
+            };
+            *sums.entry(name).or_default() += part;
+        }
+        sums
+    }
+
+    fn contributions(&self) -> Vec<Contribution> {
+        let schema = self.plan.features.schema();
+        let value = |receipt: &Receipt, name: &str| {
+            let place = schema.position(name).filter(|_| self.privacy(name) == Privacy::Public)?;
+            let units = *receipt.features.0.get(place)?;
+            Some(Fixed { units, scale: schema.features[place].scale }.to_string())
+        };
+        let mut found: Vec<Contribution> = self
+            .parts(self.receipt)
+            .into_iter()
+            .map(|(feature, units)| Contribution {
+                part: signed(Fixed { units, scale: self.receipt.score.scale }),
+                units,
+                value: value(self.receipt, &feature),
+                before: self.before.and_then(|before| value(before, &feature)),
+                unit: schema.position(&feature).map_or_else(String::new, |place| schema.features[place].unit.clone()),
+                feature,
+            })
+            .collect();
+        found.sort_by(|left, right| (right.units.abs(), &left.feature).cmp(&(left.units.abs(), &right.feature)));
+        found
+    }
+
+    fn privacy(&self, feature: &str) -> Privacy {
+        let schema = self.plan.features.schema();
+        schema.position(feature).map_or(Privacy::Public, |place| schema.features[place].privacy)
+    }
+
+    fn number(&self, receipt: &Receipt, feature: &str) -> Option<f64> {
+        let schema = self.plan.features.schema();
+        let place = schema.position(feature)?;
+        Some(*receipt.features.0.get(place)? as f64 / 10f64.powi(i32::from(schema.features[place].scale)))
+    }
+
+    fn trait_label(&self, name: &str) -> String {
+        let label = self.plan.manifest.metadata.display.get(name).and_then(|display| display.label.clone());
+        label.unwrap_or_else(|| capital(name))
+    }
+
+    fn feature_label(&self, name: &str) -> String {
+        feature_label(self.plan, name)
+    }
 }
 
-/// At most two decimal places.
-fn round(units: i64, scale: u8) -> i64 {
-    enliven_types::rescale(units, scale, 2.min(scale))
+const PERSONAL: &str = "personal data";
+
+/// What a feature is called: the manifest's word for it, or its name with the window spelled out.
+pub(crate) fn feature_label(plan: &Plan, name: &str) -> String {
+    if let Some(word) = plan.manifest.metadata.words.get(name) {
+        return word.clone();
+    }
+    let plain = |name: &str| name.replace('_', " ");
+    match name.rsplit_once('_') {
+        Some((of, "lifetime")) => format!("{} in all", plain(of)),
+        Some((of, window)) => match window_text(window) {
+            Some(text) => format!("{} over {text}", plain(of)),
+            None => plain(name),
+        },
+        None => plain(name),
+    }
+}
+
+/// `the last year` for `365d`; none for what is no length.
+fn window_text(window: &str) -> Option<String> {
+    let (count, unit) = window.split_at_checked(window.len().checked_sub(1)?)?;
+    let count: u64 = count.parse().ok()?;
+    let unit = match unit {
+        "s" => "second",
+        "m" => "minute",
+        "h" => "hour",
+        "d" if count == 365 || count == 366 => return Some("the last year".into()),
+        "d" if count >= 730 && (count % 365) <= count / 365 => return Some(format!("the last {} years", count / 365)),
+        "d" => "day",
+        _ => return None,
+    };
+    Some(if count == 1 { format!("the last {unit}") } else { format!("the last {count} {unit}s") })
+}
+
+/// `goals for per matches over the last year`, naming a common window once.
+fn per_text(of: &str, per: &str) -> String {
+    match (of.split_once(" over "), per.split_once(" over ")) {
+        (Some((of, window)), Some((per, other))) if window == other => format!("{of} per {per} over {window}"),
+        _ => format!("{of} per {per}"),
+    }
 }
 
 fn signed(value: Fixed) -> String {

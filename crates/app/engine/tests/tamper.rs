@@ -10,7 +10,7 @@ use common::World;
 use enliven_chain::{ChainError, Rpc};
 use enliven_content::{BlockStore, ContentError};
 use enliven_engine::{Assets, Plan, Published, Scope, Step, Verdict, Verifier, View};
-use enliven_models::{Artifact, PairModel};
+use enliven_models::{Artifact, Form, Model};
 use enliven_types::{Block, Cid, Codec};
 use serde_json::Value;
 
@@ -199,11 +199,12 @@ fn a_dishonest_committee_is_found() {
             "one leaf of the model is raised",
             |plan| {
                 let mut artifact = Artifact::from_bytes(&common::assets().model).unwrap();
-                let tree = &mut artifact.trees[0];
+                let Form::Trees(ensemble) = &mut artifact.form else { panic!("trees") };
+                let tree = &mut ensemble.trees[0];
                 for (input, value) in tree.input.iter().zip(&mut tree.value) {
                     *value += i64::from(*input < 0);
                 }
-                plan.model = PairModel::new(&artifact, plan.features.schema()).unwrap();
+                plan.model = Model::new(&artifact, plan.features.schema()).unwrap();
             },
             Step::Scores,
         ),

@@ -108,6 +108,9 @@ pub enum Command {
         /// The last change at or before this epoch.
         #[arg(long, value_name = "N")]
         epoch: Option<u64>,
+        /// Also look for the smallest change of one or two features that would have left it as it was.
+        #[arg(long)]
+        otherwise: bool,
     },
     /// List the changes of a token.
     History {

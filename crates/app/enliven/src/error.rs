@@ -18,6 +18,11 @@ pub enum CliError {
         /// A way out, or nothing.
         hint: String,
     },
+    /// The manifest's model is not trained here.
+    #[error(
+        "the manifest does not say how the model is trained: `model.inputs` and `model.train` are absent\nhint: `enliven model import` reads a model that was trained elsewhere"
+    )]
+    NotTrained,
     /// An argument makes no sense.
     #[error("{0}")]
     Usage(String),

@@ -48,7 +48,7 @@ fn shown(shared: &Shared, snapshot: &Snapshot) -> Result<Value, ApiError> {
         })),
         "directory": last.map(|record| record.directory.to_string()),
         "nodes": manifest.oracle.nodes,
-        "score_unit": manifest.model.train.target.unit,
+        "score_unit": manifest.model.unit,
         "traits": traits(view.plan()),
         "words": words(snapshot),
     }))

@@ -131,9 +131,11 @@ pub(crate) async fn history(State(shared): State<Arc<Shared>>, id: PathOf<String
 #[derive(Deserialize)]
 pub(crate) struct ExplainQuery {
     epoch: Option<u64>,
+    #[serde(default)]
+    otherwise: bool,
 }
 
-/// `GET /api/tokens/{id}/explain?epoch=N`
+/// `GET /api/tokens/{id}/explain?epoch=N&otherwise=true`
 pub(crate) async fn explain(
     State(shared): State<Arc<Shared>>,
     id: PathOf<String>,
@@ -143,7 +145,12 @@ pub(crate) async fn explain(
     let explanation = shared
         .read(move |shared| {
             let id = shared.snapshot()?.token(&id)?.id;
-            match shared.view().explain(id, query.epoch) {
+            let view = shared.view();
+            let found = match query.otherwise {
+                true => view.explain_otherwise(id, query.epoch),
+                false => view.explain(id, query.epoch),
+            };
+            match found {
                 Err(enliven_engine::EngineError::NoToken { .. }) => {
                     let error = format!("token {id} did not exist in epoch {}", query.epoch.unwrap_or(0));
                     Err(ApiError::not_found(error, "its history names the epochs of its changes"))

@@ -26,6 +26,10 @@ pub struct MetadataConfig {
     /// How single traits are shown; a trait that is not named here is shown as it is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub display: BTreeMap<String, Display>,
+    /// What features are called in sentences, such as `goals_for_365d = "goals over the last year"`;
+    /// for a trait that is a ratio, what the ratio is called.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, String>,
     /// What is said about the collection as a whole.
     pub collection: Collection,
 }

@@ -15,6 +15,7 @@ pub(crate) fn config() -> MetadataConfig {
         description: "{{ subject }} in {{ date.month_name }} {{ date.year }}: {{ traits.tier }}.".to_owned(),
         external_url: Some("https://example.org/token/{{ token_id }}".to_owned()),
         template: "card.svg.jinja".to_owned(),
+        words: Default::default(),
         display: BTreeMap::from([
             ("strength".to_owned(), Display { label: Some("Strength".to_owned()), ..number.clone() }),
             ("attack".to_owned(), number),

@@ -14,10 +14,22 @@ pub struct ModelConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub digest: Option<Digest>,
-    /// What the model looks at.
-    pub inputs: InputsConfig,
-    /// How it is trained.
-    pub train: TrainConfig,
+    /// What a margin counts, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// What the model looks at, if it is trained here; an imported one says it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<InputsConfig>,
+    /// How it is trained, if it is trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<TrainConfig>,
+}
+
+impl ModelConfig {
+    /// What training needs; none for a model that comes from elsewhere.
+    pub fn training(&self) -> Option<(&InputsConfig, &TrainConfig)> {
+        self.inputs.as_ref().zip(self.train.as_ref())
+    }
 }
 
 /// The inputs of a pair model, in this order: own, opponent, difference, context.
@@ -88,9 +100,6 @@ pub struct TargetConfig {
     pub minus: String,
     /// Larger margins count as this one.
     pub limit: i64,
-    /// What a margin counts, for people.
-    #[serde(default)]
-    pub unit: String,
 }
 
 impl TrainConfig {

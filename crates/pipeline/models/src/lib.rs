@@ -12,6 +12,7 @@
 
 mod artifact;
 mod config;
+mod counterfactual;
 mod error;
 mod evaluate;
 mod explain;
@@ -30,6 +31,7 @@ mod train;
 
 pub use artifact::{Artifact, Ensemble, Form, Import, Input, Method, Network, Origin, Training};
 pub use config::{InputsConfig, ModelConfig, TargetConfig, TrainConfig};
+pub use counterfactual::{Change, smallest_change};
 pub use error::ModelError;
 pub use evaluate::{Calibration, Evaluation, Quality, evaluate};
 pub use layers::Layer;

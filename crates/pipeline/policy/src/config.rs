@@ -25,8 +25,11 @@ pub struct TraitConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TraitSource {
-    /// A score of the model.
-    Score(ScoreName),
+    /// A score of the model, by its name: `margin`, which attributions explain, and by the kind of model
+    /// `value`, `chance` or `points`; with classes `value.CLASS` or `chance.CLASS`.
+    Score(String),
+    /// The model's likeliest class, as a word; a change of the word always changes the token.
+    Class(ClassConfig),
     /// A feature.
     Feature(String),
     /// One feature divided by another.
@@ -37,14 +40,13 @@ pub enum TraitSource {
     Tier(Tier),
 }
 
-/// The scores of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScoreName {
-    /// The mean margin against the reference field.
-    Margin,
-    /// The mean of the expected points against the reference field, 0 to 3.
-    Points,
+/// The likeliest class of a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClassConfig {
+    /// How far another class must be ahead of the one that holds before the word changes, such as 0.1.
+    #[serde(default)]
+    pub lead: f64,
 }
 
 /// One feature divided by another.

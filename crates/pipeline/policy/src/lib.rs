@@ -8,6 +8,6 @@ mod error;
 mod policy;
 mod traits;
 
-pub use config::{Level, PolicyConfig, Ratio, ScaleConfig, ScoreName, Tier, TraitConfig, TraitSource};
+pub use config::{ClassConfig, Level, PolicyConfig, Ratio, ScaleConfig, Tier, TraitConfig, TraitSource};
 pub use error::PolicyError;
 pub use policy::{Inputs, Policy};

@@ -2,7 +2,7 @@ use enliven_types::{
     ChangeReason, Decision, FeatureSchema, FeatureVector, HoldReason, Score, Timestamp, TokenState, Trait, TraitValue,
 };
 
-use crate::traits::{Rule, Source, rules, tier_name};
+use crate::traits::{Rule, Source, class_name, rules, tier_name};
 use crate::{PolicyConfig, PolicyError, TraitConfig};
 
 /// What a decision is made from.
@@ -10,10 +10,8 @@ use crate::{PolicyConfig, PolicyError, TraitConfig};
 pub struct Inputs<'a> {
     /// The entity's features.
     pub features: &'a FeatureVector,
-    /// The model's margin.
-    pub margin: Score,
-    /// The model's expected points.
-    pub points: Score,
+    /// The model's scores, in the order of their names.
+    pub scores: &'a [Score],
 }
 
 /// Checked traits and rules.
@@ -24,10 +22,20 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Checks traits against the features.
-    pub fn new(traits: &[TraitConfig], policy: &PolicyConfig, schema: &FeatureSchema) -> Result<Policy, PolicyError> {
+    /// Checks traits against the features and the names of the model's scores.
+    pub fn new(
+        traits: &[TraitConfig],
+        policy: &PolicyConfig,
+        schema: &FeatureSchema,
+        scores: &[String],
+    ) -> Result<Policy, PolicyError> {
         let cooldown_ms = i64::try_from(policy.cooldown_s).unwrap_or(i64::MAX).saturating_mul(1000);
-        Ok(Policy { rules: rules(traits, schema)?, cooldown_ms })
+        Ok(Policy { rules: rules(traits, schema, Some(scores))?, cooldown_ms })
+    }
+
+    /// Checks what can be checked without a model.
+    pub fn check(traits: &[TraitConfig], schema: &FeatureSchema) -> Result<(), PolicyError> {
+        rules(traits, schema, None).map(|_| ())
     }
 
     /// Hold or update, with the reasons; `last` is none for a token that is to be minted.
@@ -58,7 +66,7 @@ impl Policy {
                     }
                 }
                 (Some(TraitValue::Text(from)), TraitValue::Text(to))
-                    if from != to && matches!(rule.source, Source::Tier { .. }) =>
+                    if from != to && matches!(rule.source, Source::Class { .. } | Source::Tier { .. }) =>
                 {
                     let (name, from, to) = (rule.name.clone(), from.clone(), to.clone());
                     reasons.push(ChangeReason::Changed { name, from, to });
@@ -103,6 +111,9 @@ impl Policy {
                         TraitValue::Text(_) => 0,
                     };
                     TraitValue::Text(tier_name(tier, value, before))
+                }
+                (None, Source::Class { classes, lead }) => {
+                    TraitValue::Text(class_name(classes, *lead, inputs.scores, before))
                 }
                 (None, _) => TraitValue::Number(0),
             };

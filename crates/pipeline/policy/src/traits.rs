@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use enliven_types::{FeatureSchema, Fixed, TraitValue};
+use enliven_types::{FeatureSchema, Fixed, Score, TraitValue};
 
-use crate::{Inputs, PolicyError, ScaleConfig, ScoreName, Tier, TraitConfig, TraitSource};
+use crate::{Inputs, PolicyError, ScaleConfig, Tier, TraitConfig, TraitSource};
 
 const MAX_TRAITS: usize = 64;
 /// Rounded values stay inside what JSON readers agree on.
@@ -22,7 +22,8 @@ pub(crate) struct Rule {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    Score(ScoreName),
+    Score(usize),
+    Class { classes: Vec<(usize, String)>, lead: f64 },
     Feature { at: usize, scale: u8 },
     Ratio { of: (usize, u8), per: (usize, u8), default: f64 },
     Join(Vec<(usize, u8)>),
@@ -34,8 +35,7 @@ impl Rule {
     pub(crate) fn target(&self, inputs: &Inputs<'_>) -> Option<TraitValue> {
         let feature = |at: usize, scale: u8| inputs.features.0[at] as f64 / power(scale);
         let value = match &self.source {
-            Source::Score(ScoreName::Margin) => inputs.margin.units as f64 / power(inputs.margin.scale),
-            Source::Score(ScoreName::Points) => inputs.points.units as f64 / power(inputs.points.scale),
+            Source::Score(place) => number(&inputs.scores[*place]),
             Source::Feature { at, scale } => feature(*at, *scale),
             Source::Ratio { of, per, default } => {
                 let below = feature(per.0, per.1);
@@ -47,7 +47,7 @@ impl Rule {
                 let parts: Vec<String> = places.iter().map(shown).collect();
                 return Some(TraitValue::Text(parts.join("-")));
             }
-            Source::Tier { .. } => return None,
+            Source::Class { .. } | Source::Tier { .. } => return None,
         };
         Some(TraitValue::Number(self.round(value)))
     }
@@ -61,6 +61,22 @@ impl Rule {
             }
         };
         libm::floor(value.clamp(-MAX_VALUE, MAX_VALUE) + 0.5) as i64
+    }
+}
+
+/// The likeliest class, the first of equal ones, if it is far enough ahead of the one that holds now.
+pub(crate) fn class_name(classes: &[(usize, String)], lead: f64, scores: &[Score], now: Option<&TraitValue>) -> String {
+    let Some((first, others)) = classes.split_first() else { return String::new() };
+    let mut best = first;
+    for class in others {
+        if number(&scores[class.0]) > number(&scores[best.0]) {
+            best = class;
+        }
+    }
+    let held = classes.iter().find(|(_, name)| matches!(now, Some(TraitValue::Text(text)) if text == name));
+    match held {
+        Some(held) if number(&scores[best.0]) - number(&scores[held.0]) < lead => held.1.clone(),
+        _ => best.1.clone(),
     }
 }
 
@@ -87,8 +103,12 @@ pub(crate) fn tier_name(tier: &Tier, value: i64, now: Option<&TraitValue>) -> St
     tier.levels.get(place).map_or_else(String::new, |level| level.name.clone())
 }
 
-/// Resolves and checks the traits of a manifest.
-pub(crate) fn rules(traits: &[TraitConfig], schema: &FeatureSchema) -> Result<Vec<Rule>, PolicyError> {
+/// Resolves and checks the traits of a manifest; without a model's `scores` their names are not checked.
+pub(crate) fn rules(
+    traits: &[TraitConfig],
+    schema: &FeatureSchema,
+    scores: Option<&[String]>,
+) -> Result<Vec<Rule>, PolicyError> {
     if traits.is_empty() || traits.len() > MAX_TRAITS {
         return Err(setting("", format!("{} traits, 1 to {MAX_TRAITS} are allowed", traits.len())));
     }
@@ -98,7 +118,7 @@ pub(crate) fn rules(traits: &[TraitConfig], schema: &FeatureSchema) -> Result<Ve
         if config.name.trim().is_empty() || !names.insert(&config.name) {
             return Err(setting(&format!("{index}.name"), format!("`{}` is empty or used twice", config.name)));
         }
-        let source = source(index, config, schema, &rules)?;
+        let source = source(index, config, schema, scores, &rules)?;
         check_numbers(index, config)?;
         rules.push(Rule {
             name: config.name.clone(),
@@ -111,7 +131,13 @@ pub(crate) fn rules(traits: &[TraitConfig], schema: &FeatureSchema) -> Result<Ve
     Ok(rules)
 }
 
-fn source(index: usize, config: &TraitConfig, schema: &FeatureSchema, before: &[Rule]) -> Result<Source, PolicyError> {
+fn source(
+    index: usize,
+    config: &TraitConfig,
+    schema: &FeatureSchema,
+    scores: Option<&[String]>,
+    before: &[Rule],
+) -> Result<Source, PolicyError> {
     let place = format!("{index}.from");
     let feature = |name: &String| {
         let at = schema.position(name).ok_or_else(|| PolicyError::Unknown {
@@ -123,7 +149,26 @@ fn source(index: usize, config: &TraitConfig, schema: &FeatureSchema, before: &[
         Ok((at, schema.features[at].scale))
     };
     Ok(match &config.from {
-        TraitSource::Score(name) => Source::Score(*name),
+        TraitSource::Score(name) => Source::Score(match scores {
+            None => 0,
+            Some(scores) => scores.iter().position(|score| score == name).ok_or_else(|| PolicyError::Unknown {
+                place: place.clone(),
+                what: "score of this model",
+                name: name.clone(),
+                available: scores.join(", "),
+            })?,
+        }),
+        TraitSource::Class(class) => {
+            if !(class.lead.is_finite() && class.lead >= 0.0) {
+                return Err(setting(&place, "`lead` must not be negative".into()));
+            }
+            let named = |(place, name): (usize, &String)| name.split_once('.').map(|(_, class)| (place, class.into()));
+            let classes: Vec<_> = scores.unwrap_or_default().iter().enumerate().filter_map(named).collect();
+            if scores.is_some() && classes.is_empty() {
+                return Err(setting(&place, "this model has no classes; use `score` and a `tier` of it".into()));
+            }
+            Source::Class { classes, lead: class.lead }
+        }
         TraitSource::Feature(name) => {
             let (at, scale) = feature(name)?;
             Source::Feature { at, scale }
@@ -142,7 +187,7 @@ fn source(index: usize, config: &TraitConfig, schema: &FeatureSchema, before: &[
                 name: tier.of.clone(),
                 available: before.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", "),
             })?;
-            if matches!(before[of].source, Source::Join(_) | Source::Tier { .. }) {
+            if matches!(before[of].source, Source::Join(_) | Source::Class { .. } | Source::Tier { .. }) {
                 return Err(setting(&place, format!("the trait `{}` is not a number", tier.of)));
             }
             let rising = tier.levels.windows(2).all(|pair| pair[0].at < pair[1].at);
@@ -158,17 +203,18 @@ fn source(index: usize, config: &TraitConfig, schema: &FeatureSchema, before: &[
 }
 
 fn check_numbers(index: usize, config: &TraitConfig) -> Result<(), PolicyError> {
+    let is_word = matches!(config.from, TraitSource::Join(_) | TraitSource::Class(_) | TraitSource::Tier(_));
     for (field, value) in [("min_change", config.min_change), ("max_step", config.max_step)] {
         if value.is_some_and(|value| value < 1) {
             return Err(setting(&format!("{index}.{field}"), "must be at least 1".into()));
         }
-        if value.is_some() && matches!(config.from, TraitSource::Join(_) | TraitSource::Tier(_)) {
+        if value.is_some() && is_word {
             return Err(setting(&format!("{index}.{field}"), "only numbers have it".into()));
         }
     }
     let Some(scale) = &config.scale else { return Ok(()) };
     let place = format!("{index}.scale");
-    if matches!(config.from, TraitSource::Join(_) | TraitSource::Tier(_)) {
+    if is_word {
         return Err(setting(&place, "only numbers have it".into()));
     }
     if !scale.low.is_finite()
@@ -179,6 +225,10 @@ fn check_numbers(index: usize, config: &TraitConfig) -> Result<(), PolicyError> 
         return Err(setting(&place, "`low` and `high` must differ, and `to` be from 1 to 1000000".into()));
     }
     Ok(())
+}
+
+fn number(score: &Score) -> f64 {
+    score.units as f64 / power(score.scale)
 }
 
 fn power(scale: u8) -> f64 {

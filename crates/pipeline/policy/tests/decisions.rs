@@ -22,15 +22,19 @@ fn schema() -> FeatureSchema {
     FeatureSchema { features: vec![define("matches"), define("goals")] }
 }
 
+fn scores() -> Vec<String> {
+    ["margin", "points"].map(String::from).to_vec()
+}
+
 fn policy(cooldown_s: u64) -> Policy {
     let traits: Vec<TraitConfig> = serde_json::from_str(TRAITS).unwrap();
-    Policy::new(&traits, &PolicyConfig { cooldown_s }, &schema()).unwrap()
+    Policy::new(&traits, &PolicyConfig { cooldown_s }, &schema(), &scores()).unwrap()
 }
 
 fn decide(policy: &Policy, percent: i64, last: Option<&TokenState>, now: i64) -> Decision {
     let features = FeatureVector(vec![4, 6]);
     let points = Score { units: percent * 200_000, scale: 7 };
-    policy.decide(&Inputs { features: &features, margin: points, points }, last, Timestamp(now))
+    policy.decide(&Inputs { features: &features, scores: &[points, points] }, last, Timestamp(now))
 }
 
 fn state(decision: Decision, now: i64) -> TokenState {
@@ -113,7 +117,7 @@ fn wrong_traits_are_placed() {
         ("\"name\": \"record\"", "\"name\": \"tier\"", "3.name: `tier` is empty or used twice"),
     ] {
         let traits: Vec<TraitConfig> = serde_json::from_str(&TRAITS.replace(from, to)).unwrap();
-        let error = Policy::new(&traits, &PolicyConfig::default(), &schema()).unwrap_err();
+        let error = Policy::new(&traits, &PolicyConfig::default(), &schema(), &scores()).unwrap_err();
         assert!(error.to_string().starts_with(want), "{error}");
     }
 }
@@ -146,4 +150,26 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_class_holds_until_another_is_ahead_by_the_lead() {
+    let traits: Vec<TraitConfig> =
+        serde_json::from_str(r#"[{"name": "kind", "from": {"class": {"lead": 0.1}}}]"#).unwrap();
+    let names: Vec<String> = ["margin", "chance.calm", "chance.wild", "chance.odd"].map(String::from).to_vec();
+    let policy = Policy::new(&traits, &PolicyConfig::default(), &schema(), &names).unwrap();
+    let decide = |calm: i64, wild: i64, last: Option<&TokenState>| {
+        let score = |units| Score { units, scale: 2 };
+        let scores = [score(0), score(calm), score(wild), score(100 - calm - wild)];
+        let features = FeatureVector(vec![4, 6]);
+        policy.decide(&Inputs { features: &features, scores: &scores }, last, Timestamp(9))
+    };
+    let minted = state(decide(45, 45, None), 0);
+    assert_eq!(shown(&minted.traits), "calm");
+    assert_eq!(decide(40, 49, Some(&minted)), Decision::Hold(HoldReason::Unchanged));
+    let Decision::Update { reasons, after, .. } = decide(40, 50, Some(&minted)) else { panic!("held") };
+    assert_eq!(shown(&after), "wild");
+    assert_eq!(reasons, [ChangeReason::Changed { name: "kind".into(), from: "calm".into(), to: "wild".into() }]);
+    let error = Policy::new(&traits, &PolicyConfig::default(), &schema(), &scores()).unwrap_err().to_string();
+    assert_eq!(error, "0.from: this model has no classes; use `score` and a `tier` of it");
 }

@@ -32,7 +32,9 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::Verify { rpc, token, content, epoch, all } => {
             return verify::run(rpc, token, content, *epoch, *all, output);
         }
-        Command::Explain { token, place, epoch } => read::explain(token, place, *epoch, output)?,
+        Command::Explain { token, place, epoch, otherwise } => {
+            read::explain(token, place, *epoch, *otherwise, output)?;
+        }
         Command::History { token, place } => read::history(token, place, output)?,
         Command::Serve { place, listen } => serve::run(place, *listen, output)?,
         Command::Doctor { place } => return doctor::run(place, output),

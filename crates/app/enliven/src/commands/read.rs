@@ -15,9 +15,16 @@ pub fn view(place: &Place) -> Result<View, CliError> {
 }
 
 /// Why a token changed.
-pub fn explain(token: &str, place: &Place, epoch: Option<u64>, output: &Output) -> Result<(), CliError> {
+pub fn explain(
+    token: &str,
+    place: &Place,
+    epoch: Option<u64>,
+    otherwise: bool,
+    output: &Output,
+) -> Result<(), CliError> {
     let view = view(place)?;
-    let explanation = view.explain(view.find(token)?, epoch)?;
+    let id = view.find(token)?;
+    let explanation = if otherwise { view.explain_otherwise(id, epoch)? } else { view.explain(id, epoch)? };
     let mut text = format!(
         "{} (token {}), change {} in epoch {} ({})\n\n",
         explanation.subject, explanation.token_id, explanation.sequence, explanation.epoch, explanation.at
@@ -25,13 +32,16 @@ pub fn explain(token: &str, place: &Place, epoch: Option<u64>, output: &Output) 
     for sentence in &explanation.sentences {
         let _ = writeln!(text, "{sentence}");
     }
+    if let Some(otherwise) = &explanation.otherwise {
+        let _ = writeln!(text, "{otherwise}");
+    }
     let _ = writeln!(text, "\nmargin {} = {} (what the model expects of anyone)", explanation.margin, explanation.base);
     for part in &explanation.contributions {
         let now = part.value.as_deref().unwrap_or("");
         let before = part.before.as_ref().map(|before| format!(" (was {before})")).unwrap_or_default();
         let _ = writeln!(text, "  {:>12}  {:<22} {now} {}{before}", part.part, part.feature, part.unit);
     }
-    let _ = writeln!(text, "receipt {}", explanation.receipt);
+    let _ = writeln!(text, "  ({})\nreceipt {}", explanation.method, explanation.receipt);
     output.result(&explanation, &text);
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use enliven_engine::{reference_field, training_rows};
-use enliven_models::{Artifact, Evaluation, PairModel, evaluate, train};
+use enliven_models::{Artifact, Evaluation, Model, Origin, evaluate, train};
 use enliven_types::{Block, Digest};
 use serde::Serialize;
 
@@ -17,8 +17,8 @@ pub struct Report {
     pub digest: Digest,
     /// The artifact's size.
     pub bytes: usize,
-    /// How many trees it has.
-    pub trees: usize,
+    /// What it consists of.
+    pub size: String,
     /// How many rows it was trained on.
     pub rows: u64,
     /// The largest difference between a prediction before and after quantisation.
@@ -49,28 +49,34 @@ pub fn run(place: &Place, dry_run: bool, output: &Output) -> Result<(), CliError
 /// Trains and evaluates in memory.
 pub fn fit(loaded: &Loaded, output: &Output) -> Result<(Report, Block), CliError> {
     let (manifest, features) = (&loaded.manifest, loaded.features()?);
+    let (inputs, settings) = manifest.model.training().ok_or(CliError::NotTrained)?;
     let mut progress = output.progress("train", 4);
     progress.tell(0, 4, "reading events");
     let events = read_events(loaded, &features)?;
     progress.tell(1, 4, "point-in-time rows");
-    let rows = training_rows(manifest, &features, &events);
-    let (from, until) = manifest.model.train.span().map_err(enliven_engine::EngineError::from)?;
-    let field = reference_field(manifest, &features, &events, until);
+    let rows = training_rows(inputs, settings, &features, &events);
+    let (from, until) = settings.span().map_err(enliven_engine::EngineError::from)?;
+    let field = reference_field(manifest, settings, &features, &events, until);
     progress.tell(2, 4, "trees");
-    let trained = train(&manifest.model, features.schema(), &rows, &field)?;
+    let trained = train(inputs, settings, features.schema(), &rows, &field)?;
     progress.tell(3, 4, "evaluation");
-    let model = PairModel::new(&trained.artifact, features.schema())?;
+    let model = Model::new(&trained.artifact, features.schema())?;
     let rating = manifest.rating_feature(&features).unwrap_or_default().to_string();
     let evaluation = evaluate(&model, &rows, features.schema(), from, until, &rating)?;
     let block = trained.artifact.to_block();
     let digest = Digest::of_cid(&block.cid).map_err(enliven_engine::EngineError::from)?;
     let before = std::fs::read(loaded.base().join(&manifest.model.artifact)).ok();
-    progress.done(&format!("{} rows, {} trees", trained.artifact.training.rows, trained.artifact.trees.len()));
+    let size = trained.artifact.size();
+    let rows = match &trained.artifact.origin {
+        Origin::Trained(training) => training.rows,
+        Origin::Imported(_) => 0,
+    };
+    progress.done(&format!("{rows} rows, {size}"));
     let report = Report {
         digest,
         bytes: block.bytes.len(),
-        trees: trained.artifact.trees.len(),
-        rows: trained.artifact.training.rows,
+        size,
+        rows,
         quantisation: trained.quantisation,
         same_as_before: before.map(|bytes| bytes == block.bytes),
         evaluation,
@@ -84,10 +90,10 @@ pub fn fit(loaded: &Loaded, output: &Output) -> Result<(Report, Block), CliError
 pub fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let mut text = format!(
-        "model {}\n{} trees, {} bytes, trained on {} rows; quantisation moved no prediction by more than {:.6}\n\n\
+        "model {}\n{}, {} bytes, trained on {} rows; quantisation moved no prediction by more than {:.6}\n\n\
          {} held-back events, {} to {}\n",
         report.digest,
-        report.trees,
+        report.size,
         report.bytes,
         report.rows,
         report.quantisation,

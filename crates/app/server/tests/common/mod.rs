@@ -9,11 +9,11 @@ use std::sync::Arc;
 use enliven_chain::{Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher};
 use enliven_content::MemoryBlocks;
 use enliven_engine::{Assets, Engine, Manifest, Plan, View, ingest};
-use enliven_models::{Artifact, Input, Link, Training, Tree};
+use enliven_models::{Artifact, Ensemble, Form, Import, Input, Link, Method, Origin, Tree};
 use enliven_oracle::{Committee, NodeKey};
 use enliven_server::State;
 use enliven_store::{MemoryStore, Store};
-use enliven_types::{Digest, FeatureSchema, FeatureVector, Period, Timestamp};
+use enliven_types::{Digest, FeatureSchema, FeatureVector, Period};
 
 /// How large a collection to make.
 pub struct Size {
@@ -138,31 +138,26 @@ fn artifact(schema: &FeatureSchema) -> Artifact {
         FeatureVector(vector)
     });
     Artifact {
-        version: 1,
+        version: 2,
         schema: schema.digest(),
         inputs,
-        base: -150_000,
-        trees,
-        link: Link { slope: 900_000, lower: -500_000, upper: 500_000 },
+        missing: Vec::new(),
+        outputs: vec!["margin".into()],
+        explained: 0,
+        scale: 6,
+        form: Form::Trees(Ensemble { base: vec![-150_000], trees }),
+        link: Link::Ordered { slope: 900_000, lower: -500_000, upper: 500_000 },
+        attributions: Method::Path,
+        background: Vec::new(),
         reference: reference.collect(),
-        training: Training {
-            trainer: "by hand".into(),
-            rows: 0,
-            from: Timestamp(0),
-            until: Timestamp(0),
-            data: Digest::ZERO,
-            reference: Vec::new(),
-        },
+        origin: Origin::Imported(Import { format: "by hand".into(), objective: String::new(), file: Digest::ZERO }),
     }
 }
 
-fn stump(input: i32, threshold: i64, leaf: i64) -> Tree {
-    Tree {
-        input: vec![input, -1, -1],
-        threshold: vec![threshold, 0, 0],
-        left: vec![1, 0, 0],
-        right: vec![2, 0, 0],
-        value: vec![0, -leaf, leaf],
-        cover: vec![20, 10, 10],
-    }
+fn stump(input: u32, threshold: i64, leaf: i64) -> Tree {
+    let mut tree = Tree::default();
+    let split = tree.split(input, threshold);
+    let (left, right) = (tree.leaf(-leaf, 10), tree.leaf(leaf, 10));
+    tree.join(split, left, right);
+    tree
 }
