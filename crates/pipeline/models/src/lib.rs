@@ -25,6 +25,8 @@ mod rows;
 mod shap;
 mod tree;
 
+#[cfg(feature = "import")]
+pub mod import;
 #[cfg(feature = "train")]
 mod train;
 
