@@ -26,6 +26,8 @@ mod rows;
 mod shap;
 mod tree;
 
+#[cfg(feature = "import")]
+pub mod import;
 #[cfg(feature = "train")]
 mod train;
 
