@@ -233,7 +233,7 @@ impl Words<'_> {
     fn number(&self, receipt: &Receipt, feature: &str) -> Option<f64> {
         let schema = self.plan.features.schema();
         let place = schema.position(feature)?;
-        Some(*receipt.features.0.get(place)? as f64 / 10f64.powi(i32::from(schema.features[place].scale)))
+        Some(*receipt.features.0.get(place)? as f64 / 10u64.pow(u32::from(schema.features[place].scale.min(18))) as f64)
     }
 
     fn trait_label(&self, name: &str) -> String {
