@@ -31,7 +31,10 @@ const FEW: usize = 12;
 /// Walks that are on their way at the same time.
 const WALKS: usize = 8;
 
-type Lanes = [u8; LANES];
+/// A byte for each row, aligned so that a vector never lies across two cache lines.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Lanes([u8; LANES]);
 
 /// An ensemble, ready to run.
 #[derive(Clone, Debug)]
@@ -282,15 +285,15 @@ impl Forest {
     /// vector instructions that were found.)
     #[inline(always)]
     fn block(&self, rows: &[i64], width: usize, margins: &mut [i64], scratch: &mut Scratch) {
-        scratch.columns.resize(self.columns.max(1), [0; LANES]);
+        scratch.columns.resize(self.columns.max(1), Lanes([0; LANES]));
         self.rank_block(rows, width, &mut scratch.columns);
         let columns = &scratch.columns;
         let outputs = self.base.len();
         let count = margins.len() / outputs;
         let mut sums = [0i64; LANES];
-        let mut results = [[0u8; LANES]; 2 * SMALL];
+        let mut results = [Lanes([0; LANES]); 2 * SMALL];
         for (leaf, result) in results[..SMALL].iter_mut().enumerate() {
-            *result = [leaf as u8; LANES];
+            *result = Lanes([leaf as u8; LANES]);
         }
         let last = self.trees.len().wrapping_sub(1);
         for (number, tree) in self.trees.iter().enumerate() {
@@ -315,12 +318,12 @@ impl Forest {
             for (value, row) in values.iter_mut().zip(rows.chunks_exact(width)) {
                 *value = row[column.input];
             }
-            column.rank(&values, |place, ranks| columns[place] = ranks);
+            column.rank(&values, |place, ranks| columns[place] = Lanes(ranks));
         }
         let first = self.columns - self.sets.len();
         for (place, set) in self.sets.iter().enumerate() {
             for (lane, row) in rows.chunks_exact(width).enumerate() {
-                columns[first + place][lane] = set.rank(row[set.input]);
+                columns[first + place].0[lane] = set.rank(row[set.input]);
             }
         }
     }
@@ -333,7 +336,7 @@ impl Forest {
         for _ in 0..tree.depth {
             for (lane, walk) in walks.iter_mut().enumerate() {
                 let node = self.nodes[*walk as usize];
-                *walk = node.left.wrapping_add(u32::from(columns[usize::from(node.column)][lane] >= node.rank));
+                *walk = node.left.wrapping_add(u32::from(columns[usize::from(node.column)].0[lane] >= node.rank));
             }
         }
         for (sum, walk) in sums.iter_mut().zip(walks) {
@@ -404,12 +407,12 @@ impl Small {
 
     #[inline(always)]
     fn add(&self, columns: &[Lanes], results: &mut [Lanes; 2 * SMALL], sums: &mut [i64; LANES]) {
-        let mut root: Lanes = [0; LANES];
+        let mut root = Lanes([0; LANES]);
         for (number, unit) in self.units.iter().enumerate() {
             root = unit.choose(columns, results);
             results[SMALL + number % SMALL] = root;
         }
-        for (sum, leaf) in sums.iter_mut().zip(&root) {
+        for (sum, leaf) in sums.iter_mut().zip(&root.0) {
             *sum += self.leaves[usize::from(*leaf) % SMALL];
         }
     }
@@ -419,8 +422,8 @@ impl Unit {
     #[inline(always)]
     fn choose(&self, columns: &[Lanes], results: &[Lanes; 2 * SMALL]) -> Lanes {
         let [(a, above), (b, left), (c, right)] = self.splits;
-        let (a, b, c) = (&columns[usize::from(a)], &columns[usize::from(b)], &columns[usize::from(c)]);
-        let [p, q, r, s] = self.from.map(|from| &results[usize::from(from) % (2 * SMALL)]);
+        let [a, b, c] = [a, b, c].map(|column| &columns[usize::from(column)].0);
+        let [p, q, r, s] = self.from.map(|from| &results[usize::from(from) % (2 * SMALL)].0);
         let mut found = [0; LANES];
         for lane in 0..LANES {
             // With `if` the compiler chooses what to read, an indirection that no vector does.
@@ -428,7 +431,7 @@ impl Unit {
             let rights = select_unpredictable(c[lane] < right, r[lane], s[lane]);
             found[lane] = select_unpredictable(a[lane] < above, lefts, rights);
         }
-        found
+        Lanes(found)
     }
 }
 
