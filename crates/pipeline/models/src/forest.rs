@@ -1,86 +1,36 @@
 //! Trees laid out for speed. The definition is [`Tree::leaf_of`]; this gives the same integers.
 //!
-//! The values of an input matter only by which thresholds they pass, so each row is first turned into
-//! *ranks*: how many of the ensemble's thresholds on an input are not above its value, as a byte. A
-//! split is then one comparison of bytes. Everything special becomes a column of ranks: a missing
-//! value has the lowest or the highest rank, by where a split sends it; a set of categories is a column
-//! of zeros and ones; an input with too many thresholds is spread over several columns.
-//!
 //! Small trees are evaluated for [`LANES`] rows at once, all their splits from the leaves up: that is
 //! straight code without a branch or an indirection, which the compiler turns into vector
-//! instructions; with bytes, one of AVX-512 takes all the rows. Large trees, and single rows, walk down
-//! several trees or rows at a time.
+//! instructions. Large trees, and single rows, walk down several trees or rows at a time.
 
-use std::collections::BTreeMap;
 use std::hint::select_unpredictable;
+use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::ModelError;
-use crate::artifact::{Ensemble, invalid};
-use crate::tree::{MISSING, Question, Tree};
+use crate::artifact::Ensemble;
+use crate::ranks::{LANES, Lanes, Ranks, Test};
+use crate::tree::Tree;
 
-/// Rows that are evaluated at once.
-const LANES: usize = 64;
 /// Trees with at most so many leaves are evaluated as a whole.
 const SMALL: usize = 64;
-/// The most thresholds of one column: ranks are below the rank of a value that is missing.
-const CUTS: usize = u8::MAX as usize - 1;
 /// Fewer rows are walked one by one: a block costs as much as so many.
 const FEW: usize = 12;
 /// Walks that are on their way at the same time.
 const WALKS: usize = 8;
 
-/// A byte for each row, aligned so that a vector never lies across two cache lines.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Lanes([u8; LANES]);
-
 /// An ensemble, ready to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Forest {
     base: Vec<i64>,
-    inputs: Vec<Column>,
-    sets: Vec<SetColumn>,
-    columns: usize,
+    ranks: Arc<Ranks>,
     trees: Vec<Compiled>,
     /// The nodes of all trees, each tree's in one piece, two children side by side.
     nodes: Vec<Node>,
     /// The value of each node that is a leaf.
     values: Vec<i64>,
     arch: Arch,
-}
-
-/// The ranks of one input.
-#[derive(Clone, Debug)]
-struct Column {
-    input: usize,
-    /// The first threshold of each column but the first, in rising order.
-    starts: Vec<i64>,
-    /// The thresholds, `CUTS` to a column.
-    cuts: Vec<Cuts>,
-    /// The first column.
-    first: usize,
-    /// Whether there is a second copy, in which a missing value has the highest rank.
-    both: bool,
-}
-
-/// The thresholds of a column, in rising order and filled up with the largest number. (With so many
-/// places no index is out of bounds.)
-#[derive(Clone, Debug)]
-struct Cuts {
-    values: [i64; CUTS + 2],
-    count: u8,
-    /// The first step of a search: a power of two, and more than half of `count`.
-    step: u32,
-}
-
-/// Whether an input is none of a set: a rank of 0 or 1.
-#[derive(Clone, Debug)]
-struct SetColumn {
-    input: usize,
-    left: Vec<i64>,
-    missing_left: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +53,7 @@ struct Small {
 /// single splits. Where a child is a leaf, a split that always goes right stands in for it.
 #[derive(Clone, Copy, Debug)]
 struct Unit {
-    splits: [(u16, u8); 3],
+    tests: [Test; 3],
     /// What the four grandchildren give: a leaf, or `SMALL` and the number of an earlier unit.
     from: [u8; 4],
 }
@@ -111,94 +61,31 @@ struct Unit {
 /// A leaf has rank 0 and itself as its right child: a walk that has arrived stays.
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
-    column: u16,
-    rank: u8,
+    test: Test,
     /// The left child; the right one is next to it.
     left: u32,
 }
 
 impl Forest {
-    /// Lays out checked trees; `missing` says which inputs can be missing, in others no row may have
-    /// [`MISSING`].
-    pub(crate) fn new(ensemble: &Ensemble, missing: &[bool]) -> Result<Forest, ModelError> {
-        let mut cuts: BTreeMap<usize, (Vec<i64>, bool)> = BTreeMap::new();
-        let mut sets: BTreeMap<(usize, Vec<i64>, bool), usize> = BTreeMap::new();
-        for tree in &ensemble.trees {
-            for node in (0..tree.input.len()).filter(|node| !tree.is_leaf(*node)) {
-                let input = tree.input[node] as usize;
-                let left = tree.missing_goes_left(node);
-                match tree.question(node) {
-                    Question::Less(threshold) => {
-                        let entry = cuts.entry(input).or_default();
-                        entry.0.push(threshold);
-                        entry.1 |= missing[input] && !left;
-                    }
-                    Question::Among(values) => {
-                        sets.insert((input, values.to_vec(), left), 0);
-                    }
-                }
-            }
-        }
-        let mut inputs = Vec::new();
-        let mut columns = 0;
-        let mut sorted: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
-        for (input, (mut cuts, both)) in cuts {
-            cuts.sort_unstable();
-            cuts.dedup();
-            let column = Column::new(input, &cuts, columns, both);
-            columns += if both { 2 * column.cuts.len() } else { column.cuts.len() };
-            inputs.push(column);
-            sorted.insert(input, cuts);
-        }
-        for place in sets.values_mut() {
-            *place = columns;
-            columns += 1;
-        }
-        if columns > usize::from(u16::MAX) {
-            let reason = format!("{columns} columns of thresholds and sets, at most {} are allowed", u16::MAX);
-            return Err(invalid("trees", reason));
-        }
+    /// Lays out checked trees, whose ranks are `ranks`.
+    pub(crate) fn new(ensemble: &Ensemble, ranks: Arc<Ranks>) -> Forest {
         let mut forest = Forest {
             base: ensemble.base.clone(),
-            inputs,
-            sets: Vec::new(),
-            columns,
+            ranks,
             trees: Vec::new(),
             nodes: Vec::new(),
             values: Vec::new(),
             arch: Arch::new(),
         };
         for tree in &ensemble.trees {
-            forest.add(tree, missing, &sorted, &sets);
+            forest.add(tree);
         }
-        for ((input, left, missing_left), _) in sets {
-            forest.sets.push(SetColumn { input, left, missing_left });
-        }
-        Ok(forest)
+        forest
     }
 
-    fn add(
-        &mut self,
-        tree: &Tree,
-        missing: &[bool],
-        cuts: &BTreeMap<usize, Vec<i64>>,
-        sets: &BTreeMap<(usize, Vec<i64>, bool), usize>,
-    ) {
+    fn add(&mut self, tree: &Tree) {
         let count = tree.input.len();
-        let test = |node: usize| {
-            let input = tree.input[node] as usize;
-            let left = tree.missing_goes_left(node);
-            match tree.question(node) {
-                Question::Among(values) => (sets[&(input, values.to_vec(), left)], 1),
-                Question::Less(threshold) => {
-                    let at = self.inputs.partition_point(|column| column.input < input);
-                    let column = &self.inputs[at];
-                    let rank = cuts[&input].partition_point(|cut| *cut < threshold);
-                    let copy = if column.both && missing[input] && !left { column.cuts.len() } else { 0 };
-                    (column.first + copy + rank / CUTS, (rank % CUTS) as u8 + 1)
-                }
-            }
-        };
+        let test = |node: usize| self.ranks.test(tree, node);
         // Breadth first, children side by side.
         let root = self.nodes.len() as u32;
         let mut order = vec![0usize];
@@ -209,10 +96,9 @@ impl Forest {
             let node = order[at];
             if tree.is_leaf(node) {
                 // Its right child, `left + 1`, is the node itself.
-                nodes.push(Node { column: 0, rank: 0, left: (root + at as u32).wrapping_sub(1) });
+                nodes.push(Node { test: Test::default(), left: (root + at as u32).wrapping_sub(1) });
             } else {
-                let (column, rank) = test(node);
-                nodes.push(Node { column: column as u16, rank, left: root + order.len() as u32 });
+                nodes.push(Node { test: test(node), left: root + order.len() as u32 });
                 order.extend([tree.left[node] as usize, tree.right[node] as usize]);
                 depths.extend([depths[at] + 1, depths[at] + 1]);
             }
@@ -252,16 +138,9 @@ impl Forest {
 
     /// A single row: several trees at a time, so that one's loads do not wait for another's.
     fn one(&self, row: &[i64], margins: &mut [i64], scratch: &mut Scratch) {
-        scratch.single.clear();
-        scratch.single.resize(self.columns.max(1), 0);
+        scratch.single.resize(self.ranks.columns(), 0);
         let ranks = &mut scratch.single;
-        for column in &self.inputs {
-            column.rank(&[row[column.input]], |place, rank: [u8; 1]| ranks[place] = rank[0]);
-        }
-        let first = self.columns - self.sets.len();
-        for (place, set) in self.sets.iter().enumerate() {
-            ranks[first + place] = set.rank(row[set.input]);
-        }
+        self.ranks.one(row, ranks);
         for group in self.trees.chunks(WALKS) {
             let mut at = [0u32; WALKS];
             let mut depth = 0;
@@ -272,7 +151,7 @@ impl Forest {
             for _ in 0..depth {
                 for walk in &mut at {
                     let node = self.nodes[*walk as usize];
-                    *walk = node.left.wrapping_add(u32::from(ranks[usize::from(node.column)] >= node.rank));
+                    *walk = node.left.wrapping_add(u32::from(ranks[usize::from(node.test.column)] >= node.test.rank));
                 }
             }
             for (walk, tree) in at.iter().zip(group) {
@@ -285,8 +164,8 @@ impl Forest {
     /// vector instructions that were found.)
     #[inline(always)]
     fn block(&self, rows: &[i64], width: usize, margins: &mut [i64], scratch: &mut Scratch) {
-        scratch.columns.resize(self.columns.max(1), Lanes([0; LANES]));
-        self.rank_block(rows, width, &mut scratch.columns);
+        scratch.columns.resize(self.ranks.columns(), Lanes([0; LANES]));
+        self.ranks.block(rows, width, &mut scratch.columns);
         let columns = &scratch.columns;
         let outputs = self.base.len();
         let count = margins.len() / outputs;
@@ -311,23 +190,6 @@ impl Forest {
         }
     }
 
-    #[inline(always)]
-    fn rank_block(&self, rows: &[i64], width: usize, columns: &mut [Lanes]) {
-        for column in &self.inputs {
-            let mut values = [0i64; LANES];
-            for (value, row) in values.iter_mut().zip(rows.chunks_exact(width)) {
-                *value = row[column.input];
-            }
-            column.rank(&values, |place, ranks| columns[place] = Lanes(ranks));
-        }
-        let first = self.columns - self.sets.len();
-        for (place, set) in self.sets.iter().enumerate() {
-            for (lane, row) in rows.chunks_exact(width).enumerate() {
-                columns[first + place].0[lane] = set.rank(row[set.input]);
-            }
-        }
-    }
-
     /// A large tree, row by row, several at a time.
     #[inline(always)]
     fn walk_block(&self, tree: &Compiled, columns: &[Lanes], sums: &mut [i64]) {
@@ -336,7 +198,7 @@ impl Forest {
         for _ in 0..tree.depth {
             for (lane, walk) in walks.iter_mut().enumerate() {
                 let node = self.nodes[*walk as usize];
-                *walk = node.left.wrapping_add(u32::from(columns[usize::from(node.column)].0[lane] >= node.rank));
+                *walk = node.left.wrapping_add(u32::from(columns[usize::from(node.test.column)].0[lane] >= node.test.rank));
             }
         }
         for (sum, walk) in sums.iter_mut().zip(walks) {
@@ -365,8 +227,8 @@ impl WithSimd for Block<'_> {
 }
 
 impl Small {
-    /// `leaves` are the nodes that are leaves; `test` gives the column and the rank of a split.
-    fn new(tree: &Tree, leaves: &[usize], test: impl Fn(usize) -> (usize, u8)) -> Small {
+    /// `leaves` are the nodes that are leaves; `test` gives the test of a split.
+    fn new(tree: &Tree, leaves: &[usize], test: impl Fn(usize) -> Test) -> Small {
         let children = |node: usize| [tree.left[node] as usize, tree.right[node] as usize];
         // The splits that head a unit, parents first.
         let mut heads: Vec<usize> = (0..1).filter(|root| !tree.is_leaf(*root)).collect();
@@ -383,16 +245,12 @@ impl Small {
             Err(_) => (SMALL + heads.len() - 1 - heads.iter().position(|head| *head == node).unwrap_or(0)) as u8,
         };
         let mut small = Small { units: Vec::with_capacity(heads.len()), leaves: [0; SMALL] };
-        let split = |node: usize| {
-            let (column, rank) = test(node);
-            (column as u16, rank)
-        };
         for head in heads.iter().rev() {
-            let mut unit = Unit { splits: [split(*head), (0, 0), (0, 0)], from: [0; 4] };
+            let mut unit = Unit { tests: [test(*head), Test::default(), Test::default()], from: [0; 4] };
             for (side, child) in children(*head).into_iter().enumerate() {
                 let below = if tree.is_leaf(child) { [child; 2] } else { children(child) };
                 if !tree.is_leaf(child) {
-                    unit.splits[1 + side] = split(child);
+                    unit.tests[1 + side] = test(child);
                 }
                 unit.from[2 * side] = result(below[0]);
                 unit.from[2 * side + 1] = result(below[1]);
@@ -421,8 +279,8 @@ impl Small {
 impl Unit {
     #[inline(always)]
     fn choose(&self, columns: &[Lanes], results: &[Lanes; 2 * SMALL]) -> Lanes {
-        let [(a, above), (b, left), (c, right)] = self.splits;
-        let [a, b, c] = [a, b, c].map(|column| &columns[usize::from(column)].0);
+        let [above, left, right] = self.tests.map(|test| test.rank);
+        let [a, b, c] = self.tests.map(|test| &columns[usize::from(test.column)].0);
         let [p, q, r, s] = self.from.map(|from| &results[usize::from(from) % (2 * SMALL)].0);
         let mut found = [0; LANES];
         for lane in 0..LANES {
@@ -432,67 +290,6 @@ impl Unit {
             found[lane] = select_unpredictable(a[lane] < above, lefts, rights);
         }
         Lanes(found)
-    }
-}
-
-impl Column {
-    fn new(input: usize, cuts: &[i64], first: usize, both: bool) -> Column {
-        let fill = |cuts: &[i64]| {
-            let mut values = [i64::MAX; CUTS + 2];
-            values[..cuts.len()].copy_from_slice(cuts);
-            let step = (cuts.len() + 1).next_power_of_two() as u32 / 2;
-            Cuts { values, count: cuts.len() as u8, step }
-        };
-        let starts = cuts.chunks(CUTS).skip(1).map(|cuts| cuts[0]).collect();
-        Column { input, starts, cuts: cuts.chunks(CUTS).map(fill).collect(), first, both }
-    }
-
-    /// Hands over each column with the ranks of the values in it. [`MISSING`] is below every threshold:
-    /// its rank is 0 where it does not have to be the highest.
-    #[inline(always)]
-    fn rank<const N: usize>(&self, values: &[i64; N], mut put: impl FnMut(usize, [u8; N])) {
-        let wide = self.cuts.len();
-        for (place, cuts) in self.cuts.iter().enumerate() {
-            let mut ranks = if place == 0 || values.iter().any(|value| self.starts[place - 1] <= *value) {
-                cuts.rank(values)
-            } else {
-                [0; N]
-            };
-            put(self.first + place, ranks);
-            if self.both {
-                for (rank, value) in ranks.iter_mut().zip(values) {
-                    *rank = if *value == MISSING { u8::MAX } else { *rank };
-                }
-                put(self.first + wide + place, ranks);
-            }
-        }
-    }
-}
-
-impl Cuts {
-    /// How many thresholds are not above each value: a binary search for all values in step.
-    #[inline(always)]
-    fn rank<const N: usize>(&self, values: &[i64; N]) -> [u8; N] {
-        let mut low = [0u32; N];
-        let mut step = self.step;
-        while step > 0 {
-            for lane in 0..N {
-                // Steps are powers of two that become smaller, the sum is below twice the first.
-                let passed = self.values[(low[lane] + step - 1) as usize % (CUTS + 2)] <= values[lane];
-                low[lane] += select_unpredictable(passed, step, 0);
-            }
-            step /= 2;
-        }
-        // The largest number passes those that fill up.
-        low.map(|low| (low as u8).min(self.count))
-    }
-}
-
-impl SetColumn {
-    #[inline(always)]
-    fn rank(&self, value: i64) -> u8 {
-        let left = if value == MISSING { self.missing_left } else { self.left.binary_search(&value).is_ok() };
-        u8::from(!left)
     }
 }
 
