@@ -198,7 +198,8 @@ impl Forest {
         for _ in 0..tree.depth {
             for (lane, walk) in walks.iter_mut().enumerate() {
                 let node = self.nodes[*walk as usize];
-                *walk = node.left.wrapping_add(u32::from(columns[usize::from(node.test.column)].0[lane] >= node.test.rank));
+                *walk =
+                    node.left.wrapping_add(u32::from(columns[usize::from(node.test.column)].0[lane] >= node.test.rank));
             }
         }
         for (sum, walk) in sums.iter_mut().zip(walks) {
