@@ -3,7 +3,9 @@
 //! Every row stands beside a peer, a floor or a budget that was measured or set in the same run. A
 //! row whose goal is not met says so.
 
+mod explain;
 mod features;
+mod models;
 mod peers;
 mod replay;
 mod store;
@@ -52,11 +54,13 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("store", store::store),
     ("features", features::features),
     ("training", training::training),
     ("streaming", streaming::streaming),
+    ("models", models::models),
+    ("explain", explain::explain),
     ("replay", replay::replay),
     ("growth", replay::growth),
 ];

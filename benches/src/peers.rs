@@ -3,24 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The peers, with the versions that are measured.
-const PACKAGES: [&str; 2] = ["duckdb==2.0.1", "bytewax==0.21.1"];
-
-/// Runs a script of `benches/peers` in an environment that is made once; it prints one JSON object.
+/// Runs a script of `benches/peers` in an environment that is made once, with `packages` in it; it
+/// prints one JSON object.
 ///
 /// # Panics
 ///
 /// Where anything fails: a benchmark without its peer would say nothing.
-pub fn run(script: &str, arguments: &[&Path]) -> serde_json::Value {
+pub fn run(script: &str, packages: &[&str], arguments: &[&Path]) -> serde_json::Value {
     let home = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let venv = home.join("../target/bench-venv");
     let python = venv.join("bin/python");
     if !python.exists() {
-        eprintln!("bench: installing {} into target/bench-venv", PACKAGES.join(", "));
+        eprintln!("bench: installing {} into target/bench-venv", packages.join(", "));
         output(Command::new("python3").args(["-m", "venv"]).arg(&venv));
     }
     output(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES),
+        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages),
     );
     let printed = output(Command::new(&python).arg(home.join("peers").join(script)).args(arguments));
     serde_json::from_slice(&printed).expect("the peer prints JSON")

@@ -39,7 +39,7 @@ pub fn streaming() -> Vec<Row> {
         "key,time,amount",
         (0..EVENTS).map(|number| format!("{},{},{}", key(number), time(number), amount(number))),
     );
-    let found = peers::run("streaming.py", &[&file]);
+    let found = peers::run("streaming.py", &["bytewax==0.21.1"], &[&file]);
 
     let set = view();
     let events: Vec<Event> = (0..EVENTS)

@@ -62,7 +62,7 @@ fn measure(count: u64) -> (f64, f64, String) {
     let label = |number: u64| (scatter(!number) % keys, scatter(number ^ 0x5555) % DAYS);
     write(&labels_csv, "key,day", (0..labels).map(|number| format!("{},{}", label(number).0, label(number).1)));
     // The peer first: its process is gone before our tables take the memory.
-    let found = peers::run("training.py", &[&events_csv, &labels_csv]);
+    let found = peers::run("training.py", &["duckdb==2.0.1"], &[&events_csv, &labels_csv]);
 
     let set = view();
     let time = |day: u64| Timestamp(day as i64 * DAY_MS);

@@ -22,6 +22,7 @@ mod layers;
 mod link;
 mod model;
 mod ordinal;
+mod ranks;
 mod rows;
 mod shap;
 mod tree;

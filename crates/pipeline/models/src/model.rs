@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use enliven_types::{Attribution, FeatureSchema, FeatureVector, Score};
 
 use crate::artifact::{Form, Input, Method, invalid};
 use crate::explain::{divide, layer_parts};
 use crate::forest::Forest;
 use crate::layers::Layers;
+use crate::ranks::Ranks;
 use crate::shap::Explainer;
 use crate::tree::{self, MISSING};
 use crate::{Artifact, InputsConfig, Link, ModelError};
@@ -63,11 +66,12 @@ impl Model {
             Form::Trees(ensemble) => {
                 tree::check(ensemble, inputs, outputs)?;
                 let can: Vec<bool> = missing.iter().map(Option::is_some).collect();
+                let ranks = Arc::new(Ranks::new(ensemble, &can)?);
                 let explainer = match artifact.attributions {
-                    Method::Background => Explainer::background(ensemble, &artifact.background),
-                    Method::Path | Method::Sampled(_) => Explainer::path(ensemble),
+                    Method::Background => Explainer::background(ensemble, &artifact.background, ranks.clone()),
+                    Method::Path | Method::Sampled(_) => Explainer::path(ensemble, ranks.clone()),
                 };
-                Loaded::Trees(Box::new(Forest::new(ensemble, &can)?), Box::new(explainer))
+                Loaded::Trees(Box::new(Forest::new(ensemble, ranks)), Box::new(explainer))
             }
             Form::Layers(network) => Loaded::Layers(Layers::new(network, inputs, outputs)?),
         };

@@ -4,7 +4,8 @@
 //! bit mask (Yang, "Fast TreeSHAP", 2021). So what a leaf adds to each input's attribution is a
 //! function of that mask. It is computed in doubles, in one order, and rounded to whole units so that
 //! the parts of a leaf sum to what it contributes exactly; a row's attributions are sums of such
-//! integers. The functions of most leaves are tabulated when the model is loaded.
+//! integers. The functions of most leaves are tabulated when the model is loaded; of leaves side by side
+//! the sum is, as a function of the mask above them and of the answers of the splits between them.
 //!
 //! * Path-dependent (Lundberg, Erion and Lee, "Consistent Individualized Feature Attribution for Tree
 //!   Ensembles", 2018): an unknown input passes a split with the share of training rows that did. The
@@ -17,22 +18,28 @@
 //!   the background row lets pass.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::artifact::Ensemble;
+use crate::ranks::{LANES, Lanes, Ranks, Test};
 use crate::tree::{MAX_DEPTH, Tree};
 
-/// Rows that walk together.
-const LANES: usize = 16;
-/// Leaves with more inputs on their path are not tabulated.
+/// Fewer rows than this walk one by one, not together.
+const FEW: usize = 4;
+/// Leaves are tabulated together below at most so many splits. (With three, four leaves at the end of
+/// paths of six inputs have one table of 2^7 entries instead of four of 2^6, and one is read for four.)
+const MAX_SPLITS: usize = 3;
+/// Larger tables, by the bits that choose an entry, are not made.
 const MAX_TABLE_BITS: usize = 10;
-/// The most entries of all tables together.
+/// The most numbers in all tables together.
 const MAX_ENTRIES: usize = 1 << 23;
 
 /// What explains an ensemble.
 #[derive(Clone, Debug)]
 pub(crate) struct Explainer {
+    ranks: Arc<Ranks>,
     trees: Vec<Walk>,
     rules: Vec<Rule>,
     /// What each output expects, times `weight`.
@@ -45,27 +52,49 @@ pub(crate) struct Explainer {
 #[derive(Clone, Debug)]
 struct Walk {
     output: u32,
-    tree: Tree,
     steps: Vec<Step>,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     /// Which rows go left at a split.
-    Ask { depth: usize, node: usize },
+    Ask { depth: usize, test: Test },
     /// Down to a child.
     Enter { depth: usize, left: bool, bit: usize, fresh: bool },
-    /// A leaf.
-    Arrive { depth: usize, leaf: Box<Leaf> },
+    /// Leaves that are tabulated together.
+    Arrive { depth: usize, group: Box<Group> },
+    /// A leaf whose parts are computed for each row.
+    Compute { depth: usize, inputs: Vec<u32>, game: Box<Game> },
 }
 
+/// The leaves below a node.
 #[derive(Clone, Debug)]
+struct Group {
+    /// The inputs on the paths to them, first those on the path to the node: their bits come first in
+    /// the number of an entry.
+    inputs: Vec<u32>,
+    above: usize,
+    /// The splits below the node: the next bits, set if a row goes left.
+    tests: Vec<Test>,
+    /// `inputs.len()` parts for each entry.
+    table: Vec<i64>,
+}
+
+/// A leaf while its group is made.
 struct Leaf {
-    /// The inputs of the path.
     inputs: Vec<u32>,
     game: Game,
-    /// `inputs.len()` parts for each mask; empty if they are computed for each row.
-    table: Vec<i64>,
+    /// The way down from the group's node.
+    way: Vec<Way>,
+}
+
+/// From a split to a child.
+#[derive(Clone, Copy)]
+struct Way {
+    split: usize,
+    left: bool,
+    bit: usize,
+    fresh: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -84,18 +113,19 @@ struct Game {
 struct Rule(Vec<(f64, f64)>);
 
 impl Explainer {
-    /// Path-dependent attributions of a checked ensemble.
-    pub(crate) fn path(ensemble: &Ensemble) -> Explainer {
-        Explainer::new(ensemble, &[])
+    /// Path-dependent attributions of a checked ensemble, whose ranks are `ranks`.
+    pub(crate) fn path(ensemble: &Ensemble, ranks: Arc<Ranks>) -> Explainer {
+        Explainer::new(ensemble, &[], ranks)
     }
 
     /// Interventional attributions beside `background`, rows of inputs.
-    pub(crate) fn background(ensemble: &Ensemble, background: &[Vec<i64>]) -> Explainer {
-        Explainer::new(ensemble, background)
+    pub(crate) fn background(ensemble: &Ensemble, background: &[Vec<i64>], ranks: Arc<Ranks>) -> Explainer {
+        Explainer::new(ensemble, background, ranks)
     }
 
-    fn new(ensemble: &Ensemble, background: &[Vec<i64>]) -> Explainer {
+    fn new(ensemble: &Ensemble, background: &[Vec<i64>], ranks: Arc<Ranks>) -> Explainer {
         let mut explainer = Explainer {
+            ranks,
             trees: Vec::with_capacity(ensemble.trees.len()),
             rules: (0..=MAX_DEPTH.div_ceil(2)).map(Rule::new).collect(),
             base: ensemble.base.clone(),
@@ -105,10 +135,9 @@ impl Explainer {
         explainer.base.iter_mut().for_each(|base| *base *= explainer.weight);
         let mut entries = 0;
         for tree in &ensemble.trees {
-            let mut walk = Walk { output: tree.output, tree: tree.clone(), steps: Vec::new() };
-            let mut path = Path { background, ..Path::default() };
-            path.masks.push(vec![0; background.len()]);
-            explainer.visit(tree, 0, &mut path, &mut walk.steps, &mut entries);
+            let mut walk = Walk { output: tree.output, steps: Vec::new() };
+            let mut path = Path::new(tree, background);
+            explainer.visit(0, &mut path, &mut walk.steps, &mut entries);
             for row in background {
                 explainer.base[tree.output as usize] += tree.value[tree.leaf_of(row)];
             }
@@ -117,74 +146,78 @@ impl Explainer {
         explainer
     }
 
-    fn visit(&mut self, tree: &Tree, node: usize, path: &mut Path<'_>, steps: &mut Vec<Step>, entries: &mut usize) {
+    fn visit(&mut self, node: usize, path: &mut Path<'_>, steps: &mut Vec<Step>, entries: &mut usize) {
+        let tree = path.tree;
         let depth = path.masks.len() - 1;
-        if tree.is_leaf(node) {
-            let game = self.game(tree.value[node], path);
-            if path.background.is_empty() {
-                self.base[tree.output as usize] += game.base;
-            }
-            let count = path.inputs.len();
-            if count > 0 {
-                let mut leaf = Leaf { inputs: path.inputs.clone(), game, table: Vec::new() };
-                let size = count << count.min(MAX_TABLE_BITS + 1);
-                if count <= MAX_TABLE_BITS && *entries + size <= MAX_ENTRIES {
-                    *entries += size;
-                    leaf.table = vec![0; size];
-                    for (mask, parts) in leaf.table.chunks_exact_mut(count).enumerate() {
-                        leaf.game.parts(mask as u64, &self.rules, parts);
-                    }
+        if path.splits[node] <= MAX_SPLITS && path.inputs.len() + path.splits[node] <= MAX_TABLE_BITS {
+            let mut leaves = Vec::new();
+            let mut splits = Vec::new();
+            self.gather(node, path, &mut splits, &mut Vec::new(), &mut leaves);
+            let above = path.inputs.len();
+            let mut inputs = path.inputs.clone();
+            for input in leaves.iter().flat_map(|leaf| &leaf.inputs) {
+                if !inputs.contains(input) {
+                    inputs.push(*input);
                 }
-                steps.push(Step::Arrive { depth, leaf: Box::new(leaf) });
+            }
+            let size = inputs.len() << (above + splits.len());
+            if *entries + size <= MAX_ENTRIES {
+                *entries += size;
+                self.expect(tree, &leaves);
+                if !inputs.is_empty() {
+                    let tests = splits.iter().map(|split| self.ranks.test(tree, *split)).collect();
+                    let mut group = Group { inputs, above, tests, table: vec![0; size] };
+                    group.fill(&leaves, &self.rules);
+                    steps.push(Step::Arrive { depth, group: Box::new(group) });
+                }
+                return;
+            }
+        }
+        if tree.is_leaf(node) {
+            let leaf = path.leaf(node, Vec::new());
+            self.expect(tree, std::slice::from_ref(&leaf));
+            if !leaf.inputs.is_empty() {
+                steps.push(Step::Compute { depth, inputs: leaf.inputs, game: Box::new(leaf.game) });
             }
             return;
         }
-        let input = tree.input[node] as u32;
-        steps.push(Step::Ask { depth, node });
-        for (left, child) in [(true, tree.left[node] as usize), (false, tree.right[node] as usize)] {
-            let found = path.inputs.iter().position(|known| *known == input);
-            let bit = found.unwrap_or(path.inputs.len());
-            let before = path.shares.get(bit).copied().unwrap_or(1.0);
-            let share = before * tree.share(node, child);
-            if found.is_none() {
-                path.inputs.push(input);
-                path.shares.push(share);
-            } else {
-                path.shares[bit] = share;
-            }
-            let above = &path.masks[depth];
-            let step = |(row, mask): (&Vec<i64>, &u64)| {
-                let passes = tree.goes_left(node, row[input as usize]) == left;
-                enter(*mask, passes.into(), bit, found.is_none())
-            };
-            let masks = path.background.iter().zip(above).map(step).collect();
-            path.masks.push(masks);
-            steps.push(Step::Enter { depth, left, bit, fresh: found.is_none() });
-            self.visit(tree, child, path, steps, entries);
-            path.masks.pop();
-            if found.is_none() {
-                path.inputs.pop();
-                path.shares.pop();
-            } else {
-                path.shares[bit] = before;
-            }
+        steps.push(Step::Ask { depth, test: self.ranks.test(tree, node) });
+        for left in [true, false] {
+            let (child, entered) = path.enter(node, left);
+            steps.push(Step::Enter { depth, left, bit: entered.bit, fresh: entered.fresh });
+            self.visit(child, path, steps, entries);
+            path.leave(entered);
         }
     }
 
-    fn game(&self, value: i64, path: &Path<'_>) -> Game {
-        let mut expected = value as f64;
-        for share in &path.shares {
-            expected *= share;
+    /// The leaves below a node, and the splits on the way.
+    fn gather(
+        &self,
+        node: usize,
+        path: &mut Path<'_>,
+        splits: &mut Vec<usize>,
+        way: &mut Vec<Way>,
+        leaves: &mut Vec<Leaf>,
+    ) {
+        if path.tree.is_leaf(node) {
+            leaves.push(path.leaf(node, way.clone()));
+            return;
         }
-        let mut counts: BTreeMap<u64, i64> = BTreeMap::new();
-        for mask in path.masks.last().into_iter().flatten() {
-            *counts.entry(*mask).or_default() += 1;
+        let split = splits.len();
+        splits.push(node);
+        for left in [true, false] {
+            let (child, entered) = path.enter(node, left);
+            way.push(Way { split, left, bit: entered.bit, fresh: entered.fresh });
+            self.gather(child, path, splits, way, leaves);
+            way.pop();
+            path.leave(entered);
         }
-        Game {
-            value,
-            base: libm::round(expected) as i64,
-            shares: path.shares.clone(),
-            background: counts.into_iter().collect(),
+    }
+
+    /// Adds to what is expected, if that does not come from a background.
+    fn expect(&mut self, tree: &Tree, leaves: &[Leaf]) {
+        for leaf in leaves.iter().filter(|leaf| leaf.game.background.is_empty()) {
+            self.base[tree.output as usize] += leaf.game.base;
         }
     }
 
@@ -202,44 +235,43 @@ impl Explainer {
     /// per row as there are inputs.
     pub(crate) fn parts(&self, rows: &[i64], width: usize, output: usize) -> Vec<i64> {
         let mut parts = vec![0; rows.len()];
-        // Tree by tree over many rows, so that a tree's tables stay in the cache.
-        for walk in self.trees.iter().filter(|walk| walk.output as usize == output) {
-            for (rows, parts) in rows.chunks(LANES * width).zip(parts.chunks_mut(LANES * width)) {
-                self.arch.dispatch(|| self.walk(walk, rows, parts, width));
-            }
-        }
+        let mut columns = vec![Lanes([0; LANES]); rows.len().div_ceil(LANES * width) * self.ranks.columns()];
+        let job = Job { explainer: self, rows, width, output, columns: &mut columns, parts: &mut parts };
+        self.arch.dispatch(job);
         parts
     }
 
+    /// The attributions by one tree of at most `N` rows. (Inlined, or it would not be compiled for the
+    /// vector instructions that were found.)
     #[inline(always)]
-    fn walk(&self, walk: &Walk, rows: &[i64], parts: &mut [i64], width: usize) {
-        let mut lefts = [[0u64; LANES]; MAX_DEPTH + 1];
-        let mut masks = [[0u64; LANES]; MAX_DEPTH + 1];
-        let mut computed = [0i64; MAX_DEPTH];
+    fn walk<const N: usize>(
+        &self,
+        walk: &Walk,
+        columns: &[Lanes],
+        scratch: &mut Scratch<N>,
+        parts: &mut [i64],
+        width: usize,
+    ) {
         for step in &walk.steps {
             match step {
-                Step::Ask { depth, node } => {
-                    let input = walk.tree.input[*node] as usize;
-                    for (left, row) in lefts[*depth].iter_mut().zip(rows.chunks_exact(width)) {
-                        *left = u64::from(walk.tree.goes_left(*node, row[input]));
-                    }
+                Step::Ask { depth, test } => {
+                    scratch.lefts[*depth] = test.lefts(columns);
                 }
                 Step::Enter { depth, left, bit, fresh } => {
-                    let flip = u64::from(!*left);
-                    for lane in 0..LANES {
-                        masks[*depth + 1][lane] = enter(masks[*depth][lane], lefts[*depth][lane] ^ flip, *bit, *fresh);
+                    let (flip, from, lefts) = (u64::from(!*left), &scratch.masks[*depth], &scratch.lefts[*depth]);
+                    let mut into = [0; N];
+                    for lane in 0..N {
+                        into[lane] = enter(from[lane], lefts[lane] ^ flip, *bit, *fresh);
                     }
+                    scratch.masks[*depth + 1] = into;
                 }
-                Step::Arrive { depth, leaf } => {
-                    let count = leaf.inputs.len();
-                    for (parts, mask) in parts.chunks_exact_mut(width).zip(&masks[*depth]) {
-                        let found = if leaf.table.is_empty() {
-                            leaf.game.parts(*mask, &self.rules, &mut computed[..count]);
-                            &computed[..count]
-                        } else {
-                            &leaf.table[*mask as usize * count..][..count]
-                        };
-                        for (input, part) in leaf.inputs.iter().zip(found) {
+                Step::Arrive { depth, group } => group.add(columns, &scratch.masks[*depth], parts, width),
+                Step::Compute { depth, inputs, game } => {
+                    let mut computed = [0i64; MAX_DEPTH];
+                    let computed = &mut computed[..inputs.len()];
+                    for (parts, mask) in parts.chunks_exact_mut(width).zip(&scratch.masks[*depth]) {
+                        game.parts(*mask, &self.rules, computed);
+                        for (input, part) in inputs.iter().zip(&*computed) {
                             parts[*input as usize] += part;
                         }
                     }
@@ -249,14 +281,225 @@ impl Explainer {
     }
 }
 
+/// Explains rows with whatever vector instructions there are.
+struct Job<'a> {
+    explainer: &'a Explainer,
+    rows: &'a [i64],
+    width: usize,
+    output: usize,
+    /// Room for the ranks of all rows.
+    columns: &'a mut [Lanes],
+    parts: &'a mut [i64],
+}
+
+impl WithSimd for Job<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Job { explainer, rows, width, output, columns, parts } = self;
+        let wide = explainer.ranks.columns();
+        for (rows, columns) in rows.chunks(LANES * width).zip(columns.chunks_mut(wide)) {
+            explainer.ranks.block(rows, width, columns);
+        }
+        let walks = explainer.trees.iter().filter(|walk| walk.output as usize == output);
+        if parts.len() < FEW * width {
+            let mut scratch = Scratch::<1>::new();
+            for (row, parts) in parts.chunks_mut(width).enumerate() {
+                // The row's ranks, as the first of a block.
+                let one: Vec<Lanes> = columns.iter().map(|ranks| Lanes([ranks.0[row]; LANES])).collect();
+                for walk in walks.clone() {
+                    explainer.walk(walk, &one, &mut scratch, parts, width);
+                }
+            }
+            return;
+        }
+        let mut scratch = Scratch::<LANES>::new();
+        // Tree by tree over many rows, so that a tree's tables stay in the cache.
+        for walk in walks {
+            for (columns, parts) in columns.chunks(wide).zip(parts.chunks_mut(LANES * width)) {
+                explainer.walk(walk, columns, &mut scratch, parts, width);
+            }
+        }
+    }
+}
+
+/// For each depth of a walk, where the rows go and which inputs have let them pass.
+struct Scratch<const N: usize> {
+    lefts: Vec<[u64; N]>,
+    masks: Vec<[u64; N]>,
+}
+
+impl<const N: usize> Scratch<N> {
+    fn new() -> Scratch<N> {
+        Scratch { lefts: vec![[0; N]; MAX_DEPTH + 1], masks: vec![[0; N]; MAX_DEPTH + 1] }
+    }
+}
+
+impl Test {
+    /// 1 for rows that go left.
+    #[inline(always)]
+    fn lefts<const N: usize>(self, columns: &[Lanes]) -> [u64; N] {
+        let ranks = &columns[usize::from(self.column)].0;
+        let mut lefts = [0; N];
+        for lane in 0..N {
+            lefts[lane] = u64::from(ranks[lane] < self.rank);
+        }
+        lefts
+    }
+}
+
+impl Group {
+    fn fill(&mut self, leaves: &[Leaf], rules: &[Rule]) {
+        let count = self.inputs.len();
+        for leaf in leaves {
+            let own = leaf.inputs.len();
+            let mut parts = vec![0; own << own];
+            for (mask, parts) in parts.chunks_exact_mut(own.max(1)).enumerate() {
+                leaf.game.parts(mask as u64, rules, parts);
+            }
+            let place = |input: &u32| self.inputs.iter().position(|known| known == input).unwrap_or(0);
+            let places: Vec<usize> = leaf.inputs.iter().map(place).collect();
+            for (entry, sums) in self.table.chunks_exact_mut(count).enumerate() {
+                let mut mask = entry as u64 & ((1 << self.above) - 1);
+                for way in &leaf.way {
+                    let went = (entry >> (self.above + way.split) & 1 == 1) == way.left;
+                    mask = enter(mask, went.into(), way.bit, way.fresh);
+                }
+                for (place, part) in places.iter().zip(&parts[mask as usize * own..]) {
+                    sums[*place] += part;
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add<const N: usize>(&self, columns: &[Lanes], masks: &[u64; N], parts: &mut [i64], width: usize) {
+        let mut entries = *masks;
+        for (place, test) in self.tests.iter().enumerate() {
+            let lefts: [u64; N] = test.lefts(columns);
+            for (entry, left) in entries.iter_mut().zip(lefts) {
+                *entry |= left << (self.above + place);
+            }
+        }
+        // With a fixed number of parts the loop over them is none.
+        match self.inputs.len() {
+            1 => self.read::<1>(&entries, parts, width),
+            2 => self.read::<2>(&entries, parts, width),
+            3 => self.read::<3>(&entries, parts, width),
+            4 => self.read::<4>(&entries, parts, width),
+            5 => self.read::<5>(&entries, parts, width),
+            6 => self.read::<6>(&entries, parts, width),
+            7 => self.read::<7>(&entries, parts, width),
+            8 => self.read::<8>(&entries, parts, width),
+            count => {
+                for (parts, entry) in parts.chunks_exact_mut(width).zip(&entries) {
+                    for (input, part) in self.inputs.iter().zip(&self.table[*entry as usize * count..]) {
+                        parts[*input as usize] += part;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn read<const K: usize>(&self, entries: &[u64], parts: &mut [i64], width: usize) {
+        let inputs: [usize; K] = std::array::from_fn(|place| self.inputs[place] as usize);
+        let table = self.table.as_chunks::<K>().0;
+        for (parts, entry) in parts.chunks_exact_mut(width).zip(entries) {
+            let found = &table[*entry as usize];
+            for place in 0..K {
+                parts[inputs[place]] += found[place];
+            }
+        }
+    }
+}
+
 /// The path to a node while the tables are made.
-#[derive(Default)]
 struct Path<'a> {
+    tree: &'a Tree,
+    /// How many splits there are at and below each node.
+    splits: Vec<usize>,
     inputs: Vec<u32>,
+    /// The share of training rows that passes each input's splits.
     shares: Vec<f64>,
     background: &'a [Vec<i64>],
     /// For each depth the masks of the background rows.
     masks: Vec<Vec<u64>>,
+}
+
+/// A step on a path, as it has to be known to go back.
+#[derive(Clone, Copy)]
+struct Entered {
+    bit: usize,
+    fresh: bool,
+    before: f64,
+}
+
+impl<'a> Path<'a> {
+    fn new(tree: &'a Tree, background: &'a [Vec<i64>]) -> Path<'a> {
+        let mut splits = vec![0; tree.input.len()];
+        for node in (0..splits.len()).rev().filter(|node| !tree.is_leaf(*node)) {
+            splits[node] = 1 + splits[tree.left[node] as usize] + splits[tree.right[node] as usize];
+        }
+        let masks = vec![vec![0; background.len()]];
+        Path { tree, splits, inputs: Vec::new(), shares: Vec::new(), background, masks }
+    }
+
+    /// Goes to a child.
+    fn enter(&mut self, node: usize, left: bool) -> (usize, Entered) {
+        let tree = self.tree;
+        let child = (if left { tree.left[node] } else { tree.right[node] }) as usize;
+        let input = tree.input[node] as u32;
+        let found = self.inputs.iter().position(|known| *known == input);
+        let (bit, fresh) = (found.unwrap_or(self.inputs.len()), found.is_none());
+        let before = self.shares.get(bit).copied().unwrap_or(1.0);
+        let share = before * tree.share(node, child);
+        if fresh {
+            self.inputs.push(input);
+            self.shares.push(share);
+        } else {
+            self.shares[bit] = share;
+        }
+        let step = |(row, mask): (&Vec<i64>, &u64)| {
+            let passes = tree.goes_left(node, row[input as usize]) == left;
+            enter(*mask, passes.into(), bit, fresh)
+        };
+        let masks = self.masks.last().into_iter().flatten();
+        let masks = self.background.iter().zip(masks).map(step).collect();
+        self.masks.push(masks);
+        (child, Entered { bit, fresh, before })
+    }
+
+    fn leave(&mut self, entered: Entered) {
+        self.masks.pop();
+        if entered.fresh {
+            self.inputs.pop();
+            self.shares.pop();
+        } else {
+            self.shares[entered.bit] = entered.before;
+        }
+    }
+
+    /// The leaf at the end of the path.
+    fn leaf(&self, node: usize, way: Vec<Way>) -> Leaf {
+        let value = self.tree.value[node];
+        let mut expected = value as f64;
+        for share in &self.shares {
+            expected *= share;
+        }
+        let mut counts: BTreeMap<u64, i64> = BTreeMap::new();
+        for mask in self.masks.last().into_iter().flatten() {
+            *counts.entry(*mask).or_default() += 1;
+        }
+        let game = Game {
+            value,
+            base: libm::round(expected) as i64,
+            shares: self.shares.clone(),
+            background: counts.into_iter().collect(),
+        };
+        Leaf { inputs: self.inputs.clone(), game, way }
+    }
 }
 
 /// The mask at a child: the bit of its input is set if all splits on it let the row pass.

@@ -199,6 +199,44 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Trees of more than 64 leaves, inputs with more thresholds than a byte counts, values at the ends
+    /// of their range, and numbers of rows that fill no block.
+    #[test]
+    fn large_trees_with_many_thresholds(
+        numbers in prop::collection::vec((any::<u8>(), -2000i64..2000, 1u64..50), 4000),
+        rows in prop::collection::vec(prop::collection::vec(
+            prop_oneof![8 => -2100i64..2100, 1 => Just(MISSING), 1 => Just(i64::MAX), 1 => Just(MISSING + 1)], INPUTS
+        ), 130..200)
+    ) {
+        let mut numbers = numbers.iter();
+        let mut trees = Vec::new();
+        while numbers.len() > 0 {
+            let mut tree = Tree::default();
+            grow(&mut tree, &mut numbers, 14);
+            trees.push(tree);
+        }
+        let model = Model::new(&artifact(trees.clone()), &schema()).unwrap();
+        let flat = rows.concat();
+        let wanted: Vec<i64> = rows.iter().map(|row| margin(&trees, row)).collect();
+        prop_assert_eq!(&model.margins(&flat), &wanted);
+        let all = model.attributions(&flat, 0);
+        for (number, (row, wanted)) in rows.iter().zip(&wanted).enumerate() {
+            prop_assert_eq!(model.margins(row), vec![*wanted]);
+            let parts = &all[number * INPUTS..][..INPUTS];
+            prop_assert_eq!(parts.iter().sum::<i64>() + model.base(0), *wanted);
+            if number < 8 {
+                prop_assert_eq!(&model.attributions(row, 0), parts);
+            }
+        }
+        for few in 1..16 {
+            prop_assert_eq!(&model.margins(&flat[..few * INPUTS]), &wanted[..few]);
+        }
+    }
+}
+
 #[test]
 fn broken_trees_are_named() {
     let split = Tree {
