@@ -176,7 +176,7 @@ function reasonsOf({ path, history, info }) {
         el("ul", { class: "sentences" }, found.sentences.map((sentence) => el("li", {}, sentence))),
         otherwise(path, change) ?? "",
         contributions(found, info.score_unit),
-        el("p", { class: "hint" }, capital(found.method), "."));
+        el("p", { class: "muted" }, capital(found.method), "."));
     } catch (error) {
       if (mine === turn) body.replaceChildren(el("p", { class: "notice" }, error.message));
     }
