@@ -174,6 +174,9 @@ fn check_tree(tree: &Tree, inputs: usize) -> Result<(), (usize, String)> {
         if tree.input[node] as usize >= inputs {
             return Err((node, format!("input {} of {inputs}", tree.input[node])));
         }
+        if tree.threshold[node] == MISSING {
+            return Err((node, "a threshold is larger than what stands for a missing value".into()));
+        }
         if tree.value[node] != 0 {
             return Err((node, "a split has no value".into()));
         }

@@ -251,7 +251,7 @@ fn broken_trees_are_named() {
         cover: vec![3, 1, 2],
     };
     type Break = fn(&mut Tree);
-    let breaks: [(Break, &str); 12] = [
+    let breaks: [(Break, &str); 13] = [
         (|tree| tree.left[0] = 0, "tree 0, node 0: child 0 does not come after it"),
         (|tree| tree.right[0] = 9, "child 9 does not come after it"),
         (|tree| tree.right[0] = 1, "its cover is not that of its children"),
@@ -259,6 +259,7 @@ fn broken_trees_are_named() {
         (|tree| tree.cover[0] = 4, "its cover is not that of its children"),
         (|tree| tree.value[1] = i64::MAX, "the leaf values could add up to more than 2^52"),
         (|tree| tree.value.truncate(2), "columns of one length"),
+        (|tree| tree.threshold[0] = MISSING, "a threshold is larger than what stands for a missing value"),
         (|tree| tree.input[1] = -2, "a leaf has input -1"),
         (|tree| tree.output = 1, "tree 0: output 1 of 1"),
         (|tree| tree.missing_left = vec![1], "`missing_left` names splits"),
