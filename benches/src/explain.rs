@@ -9,7 +9,7 @@ use crate::models::{best, in_turn, numbers, power, world};
 /// Rows at 1x.
 const ROWS: usize = 1_000;
 /// The largest difference of an attribution: XGBoost adds those of thousands of leaves in 32-bit floats.
-const TOLERANCE: f64 = 5e-4;
+const TOLERANCE: f64 = 2e-5;
 
 /// Rows a second, at least twice the best peer's.
 pub fn explain() -> Vec<Row> {

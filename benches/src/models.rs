@@ -32,7 +32,7 @@ pub(crate) const PACKAGES: [&str; 13] = [
 /// Rows at 1x.
 const ROWS: usize = 5_000;
 /// The largest difference of a margin.
-const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 5e-5;
 
 /// The matches and the models of them.
 pub(crate) struct World {

@@ -117,7 +117,7 @@ mod tests {
         for step in 0..200_000 {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // From 1e-9 to 60, both signs, all sizes.
-            let size = (x >> 8) % 60_000_000_000 >> (step % 40);
+            let size = ((x >> 8) % 60_000_000_000) >> (step % 40);
             let argument = if x & 1 == 0 { size as i64 } else { -(size as i64) };
             let real = argument as f64 / 1e9;
             near(logistic(argument, 9), 1.0 / (1.0 + libm::exp(-real)), "logistic");
