@@ -31,7 +31,7 @@ pub fn explain() -> Vec<Row> {
         model
     });
     let batches = [1, 10, 100].map(|times| world.many(times * ROWS));
-    let (rates, one, found) = in_turn("explain", || {
+    let (rates, one, found) = in_turn("explain", 1, || {
         let rate = |model: &Model, rows: &Vec<i64>, runs| {
             (rows.len() / width) as f64 / best(runs, || model.attributions(rows, 0))
         };
