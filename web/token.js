@@ -174,7 +174,9 @@ function reasonsOf({ path, history, info }) {
       if (mine !== turn) return;
       body.replaceChildren(
         el("ul", { class: "sentences" }, found.sentences.map((sentence) => el("li", {}, sentence))),
-        contributions(found, info.score_unit));
+        otherwise(path, change) ?? "",
+        contributions(found, info.score_unit),
+        el("p", { class: "muted" }, capital(found.method), "."));
     } catch (error) {
       if (mine === turn) body.replaceChildren(el("p", { class: "notice" }, error.message));
     }
@@ -182,6 +184,23 @@ function reasonsOf({ path, history, info }) {
   }
 
   return { node: el("section", { class: "panel", "aria-labelledby": "why" }, title, body), select };
+}
+
+/** A button that asks what would have left the token as it was; nothing for a mint. */
+function otherwise(path, change) {
+  if (change.sequence === 1) return null;
+  const ask_it = el("button", { type: "button", class: "link otherwise" }, "What would have left it as it was?");
+  const place = el("p", { "aria-live": "polite" }, ask_it);
+  ask_it.addEventListener("click", async () => {
+    ask_it.disabled = true;
+    try {
+      const found = await ask(`${path}/explain?epoch=${change.epoch}&otherwise=true`);
+      place.textContent = found.otherwise;
+    } catch (error) {
+      place.textContent = error.message;
+    }
+  });
+  return place;
 }
 
 /** From the base over each feature's part to the score, as bars to both sides of zero. */

@@ -122,6 +122,9 @@ test("a token shows its card, its chart and its reasons", async () => {
   assert.ok((await page.getAttribute(".chart .line", "d")).split("H").length >= token.sequence);
   assert.ok((await page.locator(".sentences li").count()) > 0);
   assert.ok((await page.locator(".parts .bar").count()) >= 3);
+  await page.focus(".otherwise");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => /would have left it as it was|been left as it was/.test(document.querySelector(".sentences + p").textContent));
   assert.equal(await page.locator(".traits tbody tr").count(), Object.keys(token.traits).length);
   assert.ok((await page.locator(".chain .copy").count()) > 0);
   const [json] = await page.locator("figcaption a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));

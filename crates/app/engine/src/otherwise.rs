@@ -37,7 +37,11 @@ pub(crate) fn otherwise(plan: &Plan, receipt: &Receipt, last: &Receipt, others: 
     let one = |(place, value): &(usize, i64)| {
         let shown = |units: i64| Fixed { units, scale: schema.features[*place].scale }.to_string();
         let now = shown(receipt.features.0[*place]);
-        format!("{} been {} instead of {now}", feature_label(plan, &schema.features[*place].name), shown(*value))
+        format!(
+            "{} been {} instead of {now}",
+            feature_label(&plan.manifest, &schema.features[*place].name),
+            shown(*value)
+        )
     };
     let parts: Vec<String> = change.values.iter().map(one).collect();
     format!(

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use enliven_models::{Input, Method};
 use enliven_policy::TraitSource;
-use enliven_types::{ChangeReason, Cid, Fixed, Privacy, Receipt};
+use enliven_types::{ChangeReason, Cid, FeatureSchema, Fixed, Privacy, Receipt};
 use serde::Serialize;
 
-use crate::Plan;
+use crate::{Manifest, Plan};
 
 /// How many features a sentence names.
 const NAMED: usize = 2;
@@ -65,7 +65,13 @@ pub struct Explanation {
 pub fn explain(plan: &Plan, cid: &Cid, receipt: &Receipt, before: Option<&Receipt>) -> Explanation {
     let scale = receipt.score.scale;
     let shown = |units: i64| signed(Fixed { units, scale });
-    let words = Words { plan, receipt, before };
+    let words = Words {
+        manifest: &plan.manifest,
+        schema: plan.features.schema(),
+        inputs: plan.model.inputs(),
+        receipt,
+        before,
+    };
     Explanation {
         token_id: receipt.state.token_id,
         subject: receipt.state.subject.clone(),
@@ -93,7 +99,9 @@ fn method(method: Method) -> String {
 }
 
 struct Words<'a> {
-    plan: &'a Plan,
+    manifest: &'a Manifest,
+    schema: &'a FeatureSchema,
+    inputs: &'a [Input],
     receipt: &'a Receipt,
     before: Option<&'a Receipt>,
 }
@@ -117,7 +125,7 @@ impl Words<'_> {
 
     /// `, because ...`, or nothing where there is nothing to compare with.
     fn because(&self, name: &str) -> String {
-        let traits = &self.plan.manifest.traits;
+        let traits = &self.manifest.traits;
         let Some(config) = traits.iter().find(|config| config.name == name) else { return String::new() };
         match &config.from {
             TraitSource::Tier(tier) if tier.of != name => self.because(&tier.of),
@@ -134,7 +142,7 @@ impl Words<'_> {
                 let Some((before, now)) = self.before.and_then(value).zip(value(self.receipt)) else {
                     return String::new();
                 };
-                let label = self.plan.manifest.metadata.words.get(name).cloned();
+                let label = self.manifest.metadata.words.get(name).cloned();
                 let label =
                     label.unwrap_or_else(|| per_text(&self.feature_label(&ratio.of), &self.feature_label(&ratio.per)));
                 match public {
@@ -170,7 +178,7 @@ impl Words<'_> {
         if name == PERSONAL {
             return Some("personal data changed".into());
         }
-        let schema = self.plan.features.schema();
+        let schema = self.schema;
         let place = schema.position(name)?;
         let label = self.feature_label(name);
         match schema.features[place].privacy {
@@ -190,7 +198,7 @@ impl Words<'_> {
     /// The parts by feature: an own value and a difference speak of the same feature.
     fn parts(&self, receipt: &Receipt) -> BTreeMap<String, i64> {
         let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-        for (input, part) in self.plan.model.inputs().iter().zip(&receipt.attribution.parts) {
+        for (input, part) in self.inputs.iter().zip(&receipt.attribution.parts) {
             let name = match input {
                 Input::Opponent(_) => "opponents".to_string(),
                 Input::Context(..) => format!("context {}", input.name()),
@@ -203,7 +211,7 @@ impl Words<'_> {
     }
 
     fn contributions(&self) -> Vec<Contribution> {
-        let schema = self.plan.features.schema();
+        let schema = self.schema;
         let value = |receipt: &Receipt, name: &str| {
             let place = schema.position(name).filter(|_| self.privacy(name) == Privacy::Public)?;
             let units = *receipt.features.0.get(place)?;
@@ -226,31 +234,31 @@ impl Words<'_> {
     }
 
     fn privacy(&self, feature: &str) -> Privacy {
-        let schema = self.plan.features.schema();
+        let schema = self.schema;
         schema.position(feature).map_or(Privacy::Public, |place| schema.features[place].privacy)
     }
 
     fn number(&self, receipt: &Receipt, feature: &str) -> Option<f64> {
-        let schema = self.plan.features.schema();
+        let schema = self.schema;
         let place = schema.position(feature)?;
-        Some(*receipt.features.0.get(place)? as f64 / 10f64.powi(i32::from(schema.features[place].scale)))
+        Some(*receipt.features.0.get(place)? as f64 / 10u64.pow(u32::from(schema.features[place].scale.min(18))) as f64)
     }
 
     fn trait_label(&self, name: &str) -> String {
-        let label = self.plan.manifest.metadata.display.get(name).and_then(|display| display.label.clone());
+        let label = self.manifest.metadata.display.get(name).and_then(|display| display.label.clone());
         label.unwrap_or_else(|| capital(name))
     }
 
     fn feature_label(&self, name: &str) -> String {
-        feature_label(self.plan, name)
+        feature_label(self.manifest, name)
     }
 }
 
 const PERSONAL: &str = "personal data";
 
 /// What a feature is called: the manifest's word for it, or its name with the window spelled out.
-pub(crate) fn feature_label(plan: &Plan, name: &str) -> String {
-    if let Some(word) = plan.manifest.metadata.words.get(name) {
+pub(crate) fn feature_label(manifest: &Manifest, name: &str) -> String {
+    if let Some(word) = manifest.metadata.words.get(name) {
         return word.clone();
     }
     let plain = |name: &str| name.replace('_', " ");
@@ -297,5 +305,94 @@ fn capital(name: &str) -> String {
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect::<String>().replace('_', " "),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use enliven_types::{
+        Attribution, Codec, Digest, FeatureDef, FeatureVector, Score, Timestamp, TokenState, TraitValue, cid_of,
+    };
+
+    use super::*;
+
+    fn receipt(features: [i64; 3], parts: [i64; 3]) -> Receipt {
+        let cid = cid_of(Codec::Raw, b"");
+        Receipt {
+            version: 1,
+            epoch: 2,
+            previous: None,
+            cut: cid,
+            manifest: Digest::ZERO,
+            model: Digest::ZERO,
+            schema: Digest::ZERO,
+            features: FeatureVector(features.to_vec()),
+            score: Score { units: parts.iter().sum(), scale: 2 },
+            attribution: Attribution { base: 0, parts: parts.to_vec() },
+            reasons: vec![ChangeReason::Moved { name: "strength".into(), from: 40, to: 52, threshold: 5 }],
+            before: vec![TraitValue::Number(40)],
+            state: TokenState {
+                token_id: 1,
+                subject: "A".into(),
+                sequence: 2,
+                epoch: 2,
+                changed_at: Timestamp(0),
+                traits: Vec::new(),
+                metadata: cid,
+            },
+        }
+    }
+
+    /// The sentence and the contributions, with the third feature in each class.
+    fn said(privacy: Privacy) -> (String, Vec<Contribution>) {
+        let text = include_str!("../../../../examples/football/enliven.toml");
+        let mut manifest: Manifest = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+        manifest.metadata.display.clear();
+        let define = |name: &str, privacy| FeatureDef { name: name.into(), scale: 1, unit: String::new(), privacy };
+        let schema = FeatureSchema {
+            features: vec![
+                define("goals_for_365d", Privacy::Public),
+                define("wins_1461d", Privacy::Public),
+                define("heart_rate_7d", privacy),
+            ],
+        };
+        let inputs: Vec<Input> = schema.features.iter().map(|feature| Input::Own(feature.name.clone())).collect();
+        let (receipt, before) = (receipt([24, 50, 715], [30, -4, 50]), receipt([16, 50, 620], [10, 2, 5]));
+        let words =
+            Words { manifest: &manifest, schema: &schema, inputs: &inputs, receipt: &receipt, before: Some(&before) };
+        (words.sentence(&receipt.reasons[0]), words.contributions())
+    }
+
+    #[test]
+    fn features_are_named_as_far_as_their_class_allows() {
+        let rose = "Strength rose from 40 to 52, mainly because";
+        let other = "goals for over the last year went from 1.6 to 2.4";
+        let (public, contributions) = said(Privacy::Public);
+        assert_eq!(public, format!("{rose} heart rate over the last 7 days went from 62 to 71.5 and {other}."));
+        assert_eq!(contributions[0].value.as_deref(), Some("71.5"));
+
+        let (private, contributions) = said(Privacy::Private);
+        assert_eq!(private, format!("{rose} heart rate over the last 7 days changed and {other}."));
+        assert_eq!((contributions[0].feature.as_str(), &contributions[0].value), ("heart_rate_7d", &None));
+
+        let (personal, contributions) = said(Privacy::Personal);
+        assert_eq!(personal, format!("{rose} personal data changed and {other}."));
+        let shown = serde_json::to_string(&contributions).unwrap_or_default();
+        assert!(!personal.contains("heart") && !shown.contains("heart") && !shown.contains("71"), "{shown}");
+    }
+
+    #[test]
+    fn windows_are_spelled_out() {
+        for (window, want) in [
+            ("365d", Some("the last year")),
+            ("1461d", Some("the last 4 years")),
+            ("1d", Some("the last day")),
+            ("90d", Some("the last 90 days")),
+            ("12h", Some("the last 12 hours")),
+            ("deviation", None),
+            ("\u{e9}", None),
+        ] {
+            assert_eq!(window_text(window).as_deref(), want, "{window}");
+        }
     }
 }

@@ -51,6 +51,14 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Models of other libraries, and what the collection's model is.
+    Model {
+        #[command(flatten)]
+        place: Place,
+        /// What to do.
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
     /// What the features are and what they are worth; tables of them for other tools.
     Features {
         #[command(flatten)]
@@ -139,6 +147,65 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// The commands on models.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Read a model of XGBoost (JSON, UBJSON), LightGBM (text), scikit-learn (the JSON of
+    /// `sklearn_export.py`) or ONNX, compare it with the original, and write the artifact.
+    Import(ImportArgs),
+    /// Say what the collection's model is.
+    Show,
+}
+
+/// What `model import` is told.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// The model's file.
+    pub file: PathBuf,
+    /// The inputs are features of this view.
+    #[arg(long, value_name = "VIEW")]
+    pub features: Option<String>,
+    /// The features that the model's inputs are, in their order; by default the names in the file.
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub inputs: Vec<String>,
+    /// The value of a feature that stands for *not known*; may be given again.
+    #[arg(long, value_name = "FEATURE=VALUE")]
+    pub missing: Vec<String>,
+    /// The names of the classes, in their order.
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// The class that attributions explain.
+    #[arg(long, value_name = "CLASS")]
+    pub explained: Option<String>,
+    /// How attributions are defined; by default by the path for trees, beside background rows for others.
+    #[arg(long, value_enum)]
+    pub attributions: Option<Attributions>,
+    /// A table (.csv, .jsonl, .parquet) with a column for each input, to compare on; by default the
+    /// features just before the collection's events.
+    #[arg(long, value_name = "FILE")]
+    pub rows: Option<PathBuf>,
+    /// The most that a margin may differ from the original.
+    #[arg(long, default_value_t = 1e-4)]
+    pub tolerance: f64,
+    /// The most rows that may be decided otherwise than by the original.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_changed: usize,
+    /// Compare, but write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How attributions are defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Attributions {
+    /// Trees: an unknown input is averaged over the training rows.
+    Path,
+    /// An unknown input is that of background rows.
+    Background,
+    /// The same, over some orders of the inputs only: for networks with many inputs.
+    Sampled,
 }
 
 /// The commands on features. They read the sources; none needs a model or a chain.

@@ -23,6 +23,9 @@ pub enum CliError {
         "the manifest does not say how the model is trained: `model.inputs` and `model.train` are absent\nhint: `enliven model import` reads a model that was trained elsewhere"
     )]
     NotTrained,
+    /// Another library's model cannot be used.
+    #[error(transparent)]
+    Import(#[from] enliven_models::import::ImportError),
     /// An argument makes no sense.
     #[error("{0}")]
     Usage(String),

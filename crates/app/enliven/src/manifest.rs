@@ -73,7 +73,9 @@ impl Loaded {
     pub fn plan(&self) -> Result<Arc<Plan>, CliError> {
         self.features()?;
         let path = self.base().join(&self.manifest.model.artifact);
-        let model = read_bytes(&path).map_err(|error| error.hint("run `enliven train` first: it writes the model"))?;
+        let model = read_bytes(&path).map_err(|error| {
+            error.hint("`enliven train` writes the model, or `enliven model import` if it comes from elsewhere")
+        })?;
         self.plan_with(model)
     }
 

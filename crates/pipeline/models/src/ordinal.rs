@@ -3,8 +3,6 @@
 
 use libm::exp;
 
-pub(crate) const UNIT: f64 = 1_000_000.0;
-
 /// Chances from the distances to the two bounds.
 pub(crate) fn chances(lower: f64, upper: f64) -> [f64; 3] {
     let logistic = |x: f64| 1.0 / (1.0 + exp(-x));
@@ -142,7 +140,7 @@ mod tests {
             let margin = step * 50_000;
             for (result, chance) in link.chances(&[margin], 6).iter().enumerate() {
                 for _ in 0..(chance / 1_000_000) as usize {
-                    rows.push(vec![margin as f64 / UNIT]);
+                    rows.push(vec![margin as f64 / 1e6]);
                     results.push(result);
                 }
             }

@@ -8,11 +8,12 @@ use forust_ml::{GradientBooster, Matrix};
 
 use crate::artifact::{Artifact, Ensemble, Form, Method, Origin, Training};
 use crate::model::{inputs, matrix};
-use crate::ordinal::{UNIT, fit};
+use crate::ordinal::fit;
 use crate::{InputsConfig, Link, Model, ModelError, PairRow, TrainConfig, Tree};
 
 /// Margins are in millionths.
 const SCALE: u8 = 6;
+const UNIT: f64 = 1_000_000.0;
 const TRAINER: &str = "forust-ml 0.8.0";
 
 /// What training gives.

@@ -4,6 +4,7 @@ mod demo;
 mod doctor;
 mod features;
 mod flink;
+mod model;
 mod new;
 mod read;
 mod run;
@@ -26,6 +27,7 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::New { folder, template } => new::run(folder, *template, output)?,
         Command::Validate { place } => validate::run(place, output)?,
         Command::Train { place, dry_run } => train::run(place, *dry_run, output)?,
+        Command::Model { place, command } => model::run(place, command, output)?,
         Command::Features { place, command } => features::run(place, command, output)?,
         Command::Run { place, epochs, adopt } => run::run(place, *epochs, *adopt, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),

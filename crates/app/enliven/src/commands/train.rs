@@ -33,17 +33,22 @@ pub struct Report {
 pub fn run(place: &Place, dry_run: bool, output: &Output) -> Result<(), CliError> {
     let loaded = Loaded::read(&place.manifest)?;
     let (report, block) = fit(&loaded, output)?;
-    let path = loaded.base().join(&loaded.manifest.model.artifact);
     let mut text = table(&report);
     if !dry_run {
-        // Written beside and renamed, so that a half-written model is never found.
-        let partial = path.with_extension("partial");
-        std::fs::write(&partial, &block.bytes).map_err(|error| CliError::file("write", &partial, &error))?;
-        std::fs::rename(&partial, &path).map_err(|error| CliError::file("write", &path, &error))?;
-        let _ = writeln!(text, "\nwritten to {}", path.display());
+        let _ = writeln!(text, "\nwritten to {}", write_artifact(&loaded, &block)?);
     }
     output.result(&report, &text);
     Ok(())
+}
+
+/// Writes the collection's artifact, and says where: beside, then renamed, so that a half-written model
+/// is never found.
+pub fn write_artifact(loaded: &Loaded, block: &Block) -> Result<String, CliError> {
+    let path = loaded.base().join(&loaded.manifest.model.artifact);
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, &block.bytes).map_err(|error| CliError::file("write", &partial, &error))?;
+    std::fs::rename(&partial, &path).map_err(|error| CliError::file("write", &path, &error))?;
+    Ok(path.display().to_string())
 }
 
 /// Trains and evaluates in memory.

@@ -19,7 +19,10 @@ pub fn run(place: &Place, output: &Output) -> Result<(), CliError> {
         manifest.oracle.nodes,
         match &plan {
             Some(plan) => format!("definition {}\nmodel      {}", plan.definition, plan.model_digest),
-            None => format!("There is no model at {} yet; `enliven train` makes it.", artifact.display()),
+            None => format!(
+                "There is no model at {} yet; `enliven train` or `enliven model import` makes it.",
+                artifact.display()
+            ),
         }
     );
     let document = json!({
