@@ -44,6 +44,9 @@ pub fn explain() -> Vec<Row> {
     for (name, note) in found["notes"].as_object().into_iter().flatten() {
         eprintln!("bench: {name} could not be measured: {note}");
     }
+    for (name, apart) in found["apart"].as_object().into_iter().flatten() {
+        eprintln!("bench: {name}: attributions are at most {:.1e} from XGBoost's", apart.as_f64().unwrap_or(f64::NAN));
+    }
     let peers = |list: &str| -> Vec<(String, f64)> {
         let all = found[list].as_object().into_iter().flatten();
         all.map(|(name, value)| (name.clone(), value.as_f64().unwrap_or(f64::NAN))).collect()
