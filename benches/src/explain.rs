@@ -9,7 +9,7 @@ use crate::models::{best, in_turn, numbers, power, world};
 /// Rows at 1x.
 const ROWS: usize = 1_000;
 /// The largest difference of an attribution: XGBoost adds those of thousands of leaves in 32-bit floats.
-const TOLERANCE: f64 = 5e-4;
+const TOLERANCE: f64 = 2e-5;
 
 /// Rows a second, at least twice the best peer's.
 pub fn explain() -> Vec<Row> {
@@ -31,7 +31,7 @@ pub fn explain() -> Vec<Row> {
         model
     });
     let batches = [1, 10, 100].map(|times| world.many(times * ROWS));
-    let (rates, one, found) = in_turn("explain", || {
+    let (rates, one, found) = in_turn("explain", 1, || {
         let rate = |model: &Model, rows: &Vec<i64>, runs| {
             (rows.len() / width) as f64 / best(runs, || model.attributions(rows, 0))
         };
@@ -43,6 +43,9 @@ pub fn explain() -> Vec<Row> {
     });
     for (name, note) in found["notes"].as_object().into_iter().flatten() {
         eprintln!("bench: {name} could not be measured: {note}");
+    }
+    for (name, apart) in found["apart"].as_object().into_iter().flatten() {
+        eprintln!("bench: {name}: attributions are at most {:.1e} from XGBoost's", apart.as_f64().unwrap_or(f64::NAN));
     }
     let peers = |list: &str| -> Vec<(String, f64)> {
         let all = found[list].as_object().into_iter().flatten();

@@ -527,8 +527,8 @@ impl Game {
         for (point, weight) in &rules[count.div_ceil(2)].0 {
             let factor = |place: usize| self.shares[place] * (1.0 - point) + known(place) * point;
             let mut product = *weight;
-            for place in 0..count {
-                before[place] = product;
+            for (place, before) in before[..count].iter_mut().enumerate() {
+                *before = product;
                 product *= factor(place);
             }
             let mut after = 1.0;
@@ -556,7 +556,7 @@ impl Game {
             let (only_row, only_other) = (mask & !other, other & !mask);
             let (a, b) = (only_row.count_ones() as usize, only_other.count_ones() as usize);
             let mut total = 0;
-            for place in 0..parts.len() {
+            for (place, one) in one[..parts.len()].iter_mut().enumerate() {
                 let part = if only_row >> place & 1 == 1 {
                     self.value as f64 * weight(a - 1, a + b)
                 } else if only_other >> place & 1 == 1 {
@@ -564,8 +564,8 @@ impl Game {
                 } else {
                     0.0
                 };
-                one[place] = libm::round(part) as i64;
-                total += one[place];
+                *one = libm::round(part) as i64;
+                total += *one;
             }
             let wanted = if mask == full { self.value } else { 0 } - if *other == full { self.value } else { 0 };
             if let Some(first) = (0..parts.len()).find(|place| (only_row | only_other) >> place & 1 == 1) {
