@@ -43,7 +43,9 @@ pub(crate) fn read(bytes: &[u8], file: Digest) -> Result<Foreign, ImportError> {
         }
         let Some(number) = line.strip_prefix("Tree=") else { continue };
         let section = section(format!("tree {number}"), &mut lines);
-        trees.push(ForeignTree { output: trees.len() % outputs, nodes: nodes(&section, trees.len())? });
+        let nodes = nodes(&section, trees.len())?;
+        let first_leaf = nodes.iter().take_while(|node| matches!(node, ForeignNode::Split { .. })).count();
+        trees.push(ForeignTree { output: trees.len() % outputs, first_leaf, nodes });
     }
     if trees.len() % outputs != 0 {
         return Err(header.error("num_tree_per_iteration", format!("{} trees for {outputs} outputs", trees.len())));

@@ -143,7 +143,7 @@ fn trees(
         let output = whole(output_of[number]).filter(|output| *output < outputs);
         let output = output.ok_or_else(|| model.error(format!("tree {number} is for no output")))?;
         let weight = weights.get(number).map_or(1.0, |weight| *weight as f32);
-        trees.push(ForeignTree { output, nodes: nodes(item, weight)? });
+        trees.push(ForeignTree { output, first_leaf: 0, nodes: nodes(item, weight)? });
     }
     if let Some(cats) = model.find("cats")? {
         note_categories(&cats, names, notes)?;

@@ -58,7 +58,7 @@ pub(crate) fn read(node: &NodeProto, narrow: bool) -> Result<(ForeignTrees, End)
                     let of_output = values.get(&(tree, id)).into_iter().flatten().filter(|(of, _)| *of == output);
                     of_output.map(|(_, value)| value).sum()
                 })?;
-                trees.push(ForeignTree { output, nodes });
+                trees.push(ForeignTree { output, first_leaf: 0, nodes });
             }
         }
     }
