@@ -100,8 +100,11 @@ def forest(estimator, document):
     for tree in trees:
         value = tree.tree_.value
         if document["classes"]:
-            # Older versions have counts here, newer ones shares.
-            shares = value[:, 0, :] / value[:, 0, :].sum(axis=1, keepdims=True)
+            shares = value[:, 0, :]
+            totals = shares.sum(axis=1, keepdims=True)
+            if abs(totals - 1.0).max() > 1e-9:
+                # Before scikit-learn 1.3 these are weights.
+                shares = shares / totals
             values = shares.T.tolist()
         else:
             values = value[:, :, 0].T.tolist()

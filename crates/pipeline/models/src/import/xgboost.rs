@@ -114,7 +114,7 @@ fn base(parameters: &At<'_>, objective: &str, outputs: usize) -> Result<Vec<f64>
         count => return Err(at.error(format!("{count} numbers for {outputs} outputs"))),
     };
     let margin = |score: f32| match objective {
-        "reg:logistic" | "binary:logistic" | "binary:logitraw" => -libm::logf(1.0 / score - 1.0),
+        "reg:logistic" | "binary:logistic" => -libm::logf(1.0 / score - 1.0),
         "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => libm::logf(score),
         _ => score,
     };

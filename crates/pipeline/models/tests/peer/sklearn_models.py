@@ -119,7 +119,9 @@ def explained(model, values, factor=1.0):
 def margins_of(model, values, factor=1.0):
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     if hasattr(last, "classes_"):
-        return model.decision_function(values) * factor, model.predict_proba(values)
+        # Networks tell chances only.
+        margins = model.decision_function(values) * factor if hasattr(last, "decision_function") else None
+        return margins, model.predict_proba(values)
     return (np.log(model.predict(values)) if getattr(last, "loss", "") == "poisson" else model.predict(values)), None
 
 
@@ -161,13 +163,11 @@ def linear(folder, name, model, rows, target, exact=False):
     save(model, check.file)
     margins, chances = margins_of(model, values)
     last = model.steps[-1][1] if hasattr(model, "steps") else model
-    if type(last).__name__ == "MLPClassifier":
-        margins = None
     background = rows[::100]
     parts = None
     if exact:
         explainer = shap.ExactExplainer(model.predict, shap.maskers.Independent(values[::100], max_samples=1000))
-        found = explainer(values[:20])
+        found = explainer(values[:10])
         parts = np.concatenate([found.values, found.base_values.reshape(-1, 1)], axis=1)[:, None, :]
     elif type(last).__name__ in ("LinearRegression", "Lasso", "Ridge"):
         coefficients = np.atleast_2d(last.coef_)

@@ -1,4 +1,4 @@
-"""Trains models of several libraries and writes them with their own answers: train.py FOLDER."""
+"""Trains models of several libraries and writes them with their own answers: train.py FOLDER [tree|sklearn|onnx]..."""
 
 import os
 import shutil
@@ -12,8 +12,9 @@ import tree_models
 def main():
     folder = sys.argv[1]
     only = sys.argv[2:]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
+    if not only:
+        shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder, exist_ok=True)
     for name, module in (("tree", tree_models), ("sklearn", sklearn_models), ("onnx", onnx_models)):
         if not only or name in only:
             module.write(folder)

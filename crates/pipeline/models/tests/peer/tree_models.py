@@ -94,7 +94,7 @@ def xgboost_one(folder, rows, values, missing, name, target, rounds, parameters,
         parts = parts.reshape(EXPLAINED, -1, width + 1)
     leaves = None if linear else booster.predict(top, pred_leaf=True)
     check.finish(rows[:, :width], SCALES[:width], NAMES[:width], missing, margins=margins, chances=chances,
-                 leaves=leaves, parts=parts)
+                 leaves=leaves, parts=parts, give_rows=linear, tolerance=1e-5 if linear else 0.0)
 
 
 def lightgbm_cases(missing):

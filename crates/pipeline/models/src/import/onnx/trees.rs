@@ -41,6 +41,11 @@ pub(crate) fn read(node: &NodeProto, narrow: bool) -> Result<(ForeignTrees, End)
     if base.len() != outputs {
         return Err(field(node, "base_values", format!("{} numbers for {outputs} outputs", base.len())));
     }
+    let end = end(node, classes, classifier, single)?;
+    let positive = values.values().flatten().all(|(_, weight)| *weight >= 0.0);
+    if single && positive && end.link == Link::Logistic {
+        return Err(unsupported(node, "LOGISTIC over weights none of which is negative", "runtimes differ on it"));
+    }
     let order = order(node)?;
     let average = match node.text("aggregate_function").unwrap_or("SUM") {
         "SUM" => false,
@@ -62,10 +67,31 @@ pub(crate) fn read(node: &NodeProto, narrow: bool) -> Result<(ForeignTrees, End)
             }
         }
     }
-    let end = end(node, classes, classifier, single)?;
     let divide = if average { order.count.max(1) as f64 } else { 1.0 };
-    let found = ForeignTrees { base, narrow_input: narrow, narrow_sum: narrow, divide, trees, covers: false };
+    let mut found = ForeignTrees { base, narrow_input: narrow, narrow_sum: narrow, divide, trees, covers: false };
+    if single && end.link == Link::Identity {
+        mirror(&mut found, if positive { 1.0 } else { 0.0 });
+    }
     Ok((found, end))
+}
+
+/// Of one margin `s` makes two, `start - s` and `s`: what ONNX Runtime gives for two classes.
+fn mirror(found: &mut ForeignTrees, start: f64) {
+    let base = found.base[0];
+    found.base = vec![start - base, base];
+    for tree in &mut found.trees {
+        tree.output = 1;
+    }
+    let mut other = found.trees.clone();
+    for tree in &mut other {
+        tree.output = 0;
+        for node in &mut tree.nodes {
+            if let ForeignNode::Leaf { value, .. } = node {
+                *value = -*value;
+            }
+        }
+    }
+    found.trees.extend(other);
 }
 
 fn end(node: &NodeProto, classes: Vec<String>, classifier: bool, single: bool) -> Result<End, ImportError> {
