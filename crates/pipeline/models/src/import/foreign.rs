@@ -7,7 +7,7 @@ use crate::Link;
 use crate::tree::MAX_DEPTH;
 
 /// The most nodes of all trees together.
-const MAX_NODES: usize = 1 << 22;
+pub(crate) const MAX_NODES: usize = 1 << 22;
 
 /// Another library's model, as its file says it: what is compared with and quantised.
 #[derive(Clone, Debug)]

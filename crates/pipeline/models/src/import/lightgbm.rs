@@ -229,6 +229,9 @@ fn sets(section: &Section<'_>) -> Result<Vec<Vec<i64>>, ImportError> {
         let Some(words) = words.get(pair[0] as usize..pair[1] as usize) else {
             return Err(section.error("cat_boundaries", "they do not rise".into()));
         };
+        if words.len() > 1 << 11 {
+            return Err(section.error("cat_threshold", "a set has at most 65536 categories".into()));
+        }
         let mut members = Vec::new();
         for (place, word) in words.iter().enumerate() {
             members.extend((0..32).filter(|bit| word >> bit & 1 == 1).map(|bit| place as i64 * 32 + bit));

@@ -185,8 +185,9 @@ fn nodes(tree: &At<'_>, weight: f32) -> Result<Vec<ForeignNode>, ImportError> {
         let test = if kinds[node] == 0.0 {
             Test::Less(f64::from(condition))
         } else {
-            let found = sets.iter().find(|(of, _)| *of == node);
-            let members = found.ok_or_else(|| tree.error(format!("node {node} has no categories")))?.1.clone();
+            let found = sets.binary_search_by_key(&node, |(of, _)| *of).ok();
+            let found = found.ok_or_else(|| tree.error(format!("node {node} has no categories")))?;
+            let members = sets[found].1.clone();
             Test::Among { members, inside: false }
         };
         let missing = if default_left[node] != 0.0 { Absent::Left } else { Absent::Right };
@@ -219,6 +220,7 @@ fn sets(tree: &At<'_>, count: usize) -> Result<Vec<(usize, Vec<i64>)>, ImportErr
         members.dedup();
         sets.push((node, members));
     }
+    sets.sort_by_key(|(node, _)| *node);
     Ok(sets)
 }
 

@@ -9,7 +9,7 @@ use super::proto::NodeProto;
 use super::{End, field};
 use crate::Link;
 use crate::import::ImportError;
-use crate::import::foreign::{Absent, ForeignNode, ForeignTree, ForeignTrees, Test};
+use crate::import::foreign::{Absent, ForeignNode, ForeignTree, ForeignTrees, MAX_NODES, Test};
 
 /// Leaves' values: for each (tree, node) what it adds to which output.
 type Values = BTreeMap<(i64, i64), Vec<(usize, f64)>>;
@@ -52,14 +52,20 @@ pub(crate) fn read(node: &NodeProto, narrow: bool) -> Result<(ForeignTrees, End)
         "AVERAGE" => true,
         other => return Err(unsupported(node, &format!("aggregate_function {other}"), "SUM and AVERAGE are")),
     };
+    let thresholds = node.numbers("nodes_values");
     let mut trees = Vec::new();
+    let mut count = 0;
     for (tree, nodes) in order.trees {
         for output in 0..outputs {
             let used = nodes.iter().any(|(id, _)| {
                 values.get(&(tree, *id)).is_some_and(|values| values.iter().any(|(of, _)| *of == output))
             });
             if used {
-                let nodes = build(node, &nodes, |id| {
+                count += nodes.len();
+                if count > MAX_NODES {
+                    return Err(field(node, "nodes_treeids", format!("more than {MAX_NODES} nodes in all")));
+                }
+                let nodes = build(node, &nodes, &thresholds, |id| {
                     let of_output = values.get(&(tree, id)).into_iter().flatten().filter(|(of, _)| *of == output);
                     of_output.map(|(_, value)| value).sum()
                 })?;
@@ -163,10 +169,10 @@ fn order(node: &NodeProto) -> Result<Order, ImportError> {
 fn build(
     node: &NodeProto,
     nodes: &[(i64, usize)],
+    thresholds: &[f64],
     value: impl Fn(i64) -> f64,
 ) -> Result<Vec<ForeignNode>, ImportError> {
     let features = node.ints("nodes_featureids");
-    let thresholds = node.numbers("nodes_values");
     let modes = &node.find("nodes_modes").map_or(&[][..], |attribute| &attribute.strings);
     let (yes, no) = (node.ints("nodes_truenodeids"), node.ints("nodes_falsenodeids"));
     let tracks = node.ints("nodes_missing_value_tracks_true");
