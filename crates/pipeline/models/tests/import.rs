@@ -59,7 +59,7 @@ fn import(bytes: &[u8]) -> Result<Artifact, ImportError> {
 #[test]
 fn every_format_gives_what_its_library_gives() {
     let folders = folders();
-    assert!(folders.len() >= 15);
+    assert!(folders.len() >= 17);
     for folder in folders {
         let line = check::check(&folder);
         assert!(line.is_ok(), "{}: {}", folder.display(), line.unwrap_err());
@@ -77,6 +77,11 @@ fn what_is_read_is_told() {
     let foreign = read(&golden("sklearn-network")).unwrap();
     assert_eq!((foreign.link, foreign.classes.len()), (Link::Softmax, 4));
     assert!(foreign.format.starts_with("scikit-learn "), "{}", foreign.format);
+    for name in ["xgboost-frame", "lightgbm-frame"] {
+        let note = "input `colour` is a category; its feature must give the codes 0 = `ash`, 1 = `birch`, 2 = `cedar`, \
+                    3 = `elm`, 4 = `fir`, 5 = `oak`";
+        assert_eq!(read(&golden(name)).unwrap().notes, [note], "{name}");
+    }
     assert!(read(&golden("onnx-boosting")).unwrap().format.starts_with("ONNX skl2onnx"));
 }
 

@@ -52,10 +52,11 @@ class Check:
 
     def finish(self, rows, scales, names, missing=False, margins=None, chances=None, leaves=None, parts=None, **more):
         """`margins`, `chances`: rows by outputs; `leaves`: rows by trees; `parts`: rows by outputs by
-        inputs and the base."""
+        inputs and the base; `missing`: whether MISSING stands for what is not known, or what does."""
         count = len(rows)
         document = self.document
-        document.update(scales=list(scales), names=list(names), missing=MISSING if missing else None)
+        known = MISSING if missing is True else missing if missing is not False else None
+        document.update(scales=list(scales), names=list(names), missing=known)
         document["rows"] = np.asarray(rows).tolist()
         for name, table, digits in (("margins", margins, 2), ("chances", chances, 2), ("parts", parts, 3)):
             document[name] = None if table is None else np.asarray(table, dtype=np.float64).reshape(

@@ -39,6 +39,8 @@ def main():
     tree_models.lightgbm_one(folder, rows, values, False, "forest", "real", 3, {
         "boosting": "rf", "bagging_fraction": 0.6, "bagging_freq": 1, **leaf}, False)
 
+    tree_models.frames(folder, rows, y["real"])
+
     sklearn_models.forest(folder, "forest", ensemble.RandomForestClassifier(3, max_depth=3, random_state=1), gaps[:, :6],
                           z["classes"])
     sklearn_models.boosting(folder, "boosting", ensemble.GradientBoostingClassifier(n_estimators=3, random_state=1),

@@ -2,9 +2,10 @@
 
 import lightgbm as lgb
 import numpy as np
+import pandas
 import xgboost as xgb
 
-from common import NAMES, SCALES, Check, reals, signal, units
+from common import MISSING, NAMES, SCALES, Check, reals, signal, units
 
 ROWS = 1500
 EXPLAINED = 100
@@ -33,6 +34,12 @@ def write(folder):
             xgboost_one(folder, rows, values, missing, *case)
         for case in lightgbm_cases(missing):
             lightgbm_one(folder, rows, values, missing, *case)
+    # Zero is what is not known.
+    rows = units(ROWS, 5, True)
+    rows[rows == MISSING] = 0
+    lightgbm_one(folder, rows, reals(rows, SCALES), 0, "zero-missing", "real", 60, {"zero_as_missing": True}, False)
+    rows = units(ROWS, 6, False)
+    frames(folder, rows, targets(reals(rows, SCALES))["real"])
 
 
 def xgboost_cases(missing):
@@ -144,3 +151,20 @@ def lightgbm_one(folder, rows, values, missing, name, target, rounds, parameters
         parts /= rounds
     check.finish(rows[:, :width], SCALES[:width], NAMES[:width], missing, margins=margins,
                  chances=booster.predict(values[:, :width]), leaves=leaves, parts=parts)
+
+
+def frames(folder, rows, target):
+    """Models of data frames with texts as categories: they know codes, and the texts by heart."""
+    words = np.array(["ash", "birch", "cedar", "elm", "fir", "oak"])
+    frame = pandas.DataFrame({"a": rows[:, 0] / 100, "colour": pandas.Categorical(words[rows[:, 6]])})
+    names, scales, columns = ["a", "colour"], [2, 0], rows[:, [0, 6]]
+    check = Check(folder, "xgboost-frame", "model.json")
+    model = xgb.XGBRegressor(n_estimators=3, max_depth=2, enable_categorical=True, max_cat_to_onehot=1)
+    model.fit(frame, target)
+    model.save_model(check.file)
+    check.finish(columns, scales, names, margins=model.predict(frame))
+    check = Check(folder, "lightgbm-frame", "model.txt")
+    model = lgb.LGBMRegressor(n_estimators=3, num_leaves=4, min_data_in_leaf=3, min_data_per_group=2, cat_smooth=0.1,
+                              max_cat_to_onehot=1, verbose=-1).fit(frame, target)
+    model.booster_.save_model(check.file)
+    check.finish(columns, scales, names, margins=model.predict(frame))
