@@ -100,8 +100,11 @@ def forest(estimator, document):
     for tree in trees:
         value = tree.tree_.value
         if document["classes"]:
-            # Older versions have counts here, newer ones shares.
-            shares = value[:, 0, :] / value[:, 0, :].sum(axis=1, keepdims=True)
+            shares = value[:, 0, :]
+            totals = shares.sum(axis=1, keepdims=True)
+            if abs(totals - 1.0).max() > 1e-9:
+                # Before scikit-learn 1.3 these are weights.
+                shares = shares / totals
             values = shares.T.tolist()
         else:
             values = value[:, :, 0].T.tolist()
@@ -151,22 +154,27 @@ def histogram_boosting(estimator, document):
 
 
 def preprocessed(estimator, document):
-    """Which input each column of the trees is (categories come first), and the values of its codes."""
+    """Which input each column of the trees is (categories come first), and its codes with their values."""
     width = estimator.n_features_in_
     categorical = getattr(estimator, "is_categorical_", None)
-    if getattr(estimator, "_preprocessor", None) is None or categorical is None:
+    if categorical is None:
         return list(range(width)), {}
+    if getattr(estimator, "_preprocessor", None) is None:
+        # Before scikit-learn 1.4 categories are their own codes.
+        known = estimator._bin_mapper.bin_thresholds_
+        codes = {place: [(int(value), float(value)) for value in known[place]] for place in range(width) if categorical[place]}
+        return list(range(width)), codes
     places = [place for place in range(width) if categorical[place]]
     encoder = estimator._preprocessor.named_transformers_["encoder"]
     codes = {}
     for place, values in zip(places, encoder.categories_):
         values = [value for value in values if not (isinstance(value, float) and math.isnan(value))]
         try:
-            codes[place] = [float(value) for value in values]
-            if any(value != int(value) for value in codes[place]):
+            codes[place] = [(code, float(value)) for code, value in enumerate(values)]
+            if any(value != int(value) for _, value in codes[place]):
                 raise ValueError
         except ValueError:
-            codes[place] = list(range(len(values)))
+            codes[place] = [(code, float(code)) for code in range(len(values))]
             named = ", ".join(f"{code} = `{value}`" for code, value in enumerate(values[:20]))
             document["notes"].append(f"input {place} is a category; its feature must give the codes {named}")
     return places + [place for place in range(width) if not categorical[place]], codes
@@ -182,10 +190,10 @@ def histogram_tree(predictor, output, places, codes):
             continue
         bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
         values = codes[inputs[node]]
-        left = [value for code, value in enumerate(values) if int(bits[code // 32]) >> (code % 32) & 1]
+        left = [value for code, value in values if int(bits[code // 32]) >> (code % 32) & 1]
         # Categories that training never saw go where missing ones go.
         inside = not bool(nodes["missing_go_to_left"][node])
-        members = left if inside else [value for value in values if value not in left]
+        members = left if inside else [value for _, value in values if value not in left]
         sets.append({"node": node, "members": members, "inside": inside})
     return {
         "outputs": [output],

@@ -7,7 +7,7 @@ use crate::Link;
 use crate::tree::MAX_DEPTH;
 
 /// The most nodes of all trees together.
-const MAX_NODES: usize = 1 << 22;
+pub(crate) const MAX_NODES: usize = 1 << 22;
 
 /// Another library's model, as its file says it: what is compared with and quantised.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub(crate) struct ForeignTrees {
 #[derive(Clone, Debug)]
 pub(crate) struct ForeignTree {
     pub(crate) output: usize,
+    /// The number of the node that the library counts as leaf 0.
+    pub(crate) first_leaf: usize,
     /// Node 0 is the root.
     pub(crate) nodes: Vec<ForeignNode>,
 }
@@ -131,7 +133,7 @@ impl Foreign {
     pub fn predict(&self, row: &[f64]) -> Vec<f64> {
         let row = self.prepared(row);
         let mut margins = match &self.form {
-            ForeignForm::Trees(trees) => trees.predict(&row, self.outputs),
+            ForeignForm::Trees(trees) => trees.predict(&row),
             ForeignForm::Layers(layers) => layers.predict(&row),
         };
         for margin in &mut margins {
@@ -140,12 +142,13 @@ impl Foreign {
         margins
     }
 
-    /// The leaf of each tree that a row reaches, as the file numbers nodes; none for layers.
+    /// The leaf of each tree that a row reaches, as the library counts them; none for layers.
     pub fn leaves(&self, row: &[f64]) -> Vec<usize> {
         let row = self.prepared(row);
         match &self.form {
             ForeignForm::Trees(trees) => {
-                trees.trees.iter().map(|tree| tree.leaf_of(&row, trees.narrow_input)).collect()
+                let leaf = |tree: &ForeignTree| tree.leaf_of(&row, trees.narrow_input).saturating_sub(tree.first_leaf);
+                trees.trees.iter().map(leaf).collect()
             }
             ForeignForm::Layers(_) => Vec::new(),
         }
@@ -213,29 +216,22 @@ pub(crate) fn prepare(steps: &[Prepare], input: usize, value: f64) -> f64 {
 }
 
 impl ForeignTrees {
-    fn predict(&self, row: &[f64], outputs: usize) -> Vec<f64> {
-        if self.narrow_sum {
-            let mut sums: Vec<f32> = if self.divide == 1.0 {
-                self.base.iter().map(|base| *base as f32).collect()
-            } else {
-                vec![0.0; outputs]
-            };
-            for tree in &self.trees {
-                sums[tree.output] += tree.value_of(row, self.narrow_input) as f32;
-            }
-            if self.divide != 1.0 {
-                for (sum, base) in sums.iter_mut().zip(&self.base) {
-                    *sum = *sum / self.divide as f32 + *base as f32;
-                }
-            }
-            return sums.into_iter().map(f64::from).collect();
-        }
-        let mut sums = vec![0.0; outputs];
+    fn predict(&self, row: &[f64]) -> Vec<f64> {
+        // A mean is taken before the base is added; otherwise sums start from it.
+        let mean = self.divide != 1.0;
+        let start = |base: &f64| if mean { 0.0 } else { *base };
+        let mut sums: Vec<f64> = self.base.iter().map(start).collect();
         for tree in &self.trees {
-            sums[tree.output] += tree.value_of(row, self.narrow_input);
+            let sum = &mut sums[tree.output];
+            *sum += tree.value_of(row, self.narrow_input);
+            if self.narrow_sum {
+                *sum = f64::from(*sum as f32);
+            }
         }
-        for (sum, base) in sums.iter_mut().zip(&self.base) {
-            *sum = *sum / self.divide + base;
+        if mean {
+            for (sum, base) in sums.iter_mut().zip(&self.base) {
+                *sum = *sum / self.divide + base;
+            }
         }
         sums
     }

@@ -43,7 +43,9 @@ pub(crate) fn read(bytes: &[u8], file: Digest) -> Result<Foreign, ImportError> {
         }
         let Some(number) = line.strip_prefix("Tree=") else { continue };
         let section = section(format!("tree {number}"), &mut lines);
-        trees.push(ForeignTree { output: trees.len() % outputs, nodes: nodes(&section, trees.len())? });
+        let nodes = nodes(&section, trees.len())?;
+        let first_leaf = nodes.iter().take_while(|node| matches!(node, ForeignNode::Split { .. })).count();
+        trees.push(ForeignTree { output: trees.len() % outputs, first_leaf, nodes });
     }
     if trees.len() % outputs != 0 {
         return Err(header.error("num_tree_per_iteration", format!("{} trees for {outputs} outputs", trees.len())));
@@ -227,6 +229,9 @@ fn sets(section: &Section<'_>) -> Result<Vec<Vec<i64>>, ImportError> {
         let Some(words) = words.get(pair[0] as usize..pair[1] as usize) else {
             return Err(section.error("cat_boundaries", "they do not rise".into()));
         };
+        if words.len() > 1 << 11 {
+            return Err(section.error("cat_threshold", "a set has at most 65536 categories".into()));
+        }
         let mut members = Vec::new();
         for (place, word) in words.iter().enumerate() {
             members.extend((0..32).filter(|bit| word >> bit & 1 == 1).map(|bit| place as i64 * 32 + bit));

@@ -199,3 +199,113 @@ fn covers(tree: &ForeignTree, trees: &ForeignTrees, reals: &[Vec<f64>]) -> Vec<u
     let shift = if whole || total == 0.0 { 0 } else { 40 - libm::frexp(total).1 };
     found.iter().map(|cover| libm::round(libm::ldexp(*cover, shift)) as u64).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use enliven_types::Digest;
+    use proptest::prelude::*;
+
+    use super::super::foreign::ForeignForm;
+    use super::*;
+    use crate::Link;
+
+    fn foreign(test: Test, missing: Absent, narrow: bool) -> Foreign {
+        let leaf = |value: f64| ForeignNode::Leaf { value, cover: 1.0 };
+        let split = ForeignNode::Split { input: 0, test, missing, left: 1, right: 2 };
+        let tree = ForeignTree { output: 0, first_leaf: 0, nodes: vec![split, leaf(-1.0), leaf(1.0)] };
+        Foreign {
+            format: String::new(),
+            objective: String::new(),
+            inputs: Vec::new(),
+            width: 1,
+            outputs: 1,
+            classes: Vec::new(),
+            link: Link::Identity,
+            notes: Vec::new(),
+            file: Digest::ZERO,
+            prepare: Vec::new(),
+            factor: 1.0,
+            form: ForeignForm::Trees(ForeignTrees {
+                base: vec![0.0],
+                narrow_input: narrow,
+                narrow_sum: false,
+                divide: 1.0,
+                trees: vec![tree],
+                covers: true,
+            }),
+        }
+    }
+
+    fn quantised(foreign: &Foreign, feature: &Feature) -> Result<Tree, ImportError> {
+        let ForeignForm::Trees(trees) = &foreign.form else { panic!("trees") };
+        let (mut ensemble, _) = foreign.quantise_trees(trees, std::slice::from_ref(feature), &[])?;
+        Ok(ensemble.trees.remove(0))
+    }
+
+    /// Whether the original and the whole numbers send a value to the same side.
+    fn agrees(foreign: &Foreign, tree: &Tree, feature: &Feature, units: i64) -> bool {
+        let units = if Some(units) == feature.missing { MISSING } else { units };
+        let ours = tree.value[tree.leaf_of(&[units])] as f64;
+        let theirs = foreign.predict(&[foreign.input(0, feature, units)])[0];
+        (ours > 0.0) == (theirs > 0.0)
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_is_sent_another_way(
+            bits in any::<u64>(),
+            size in -1e6..1e6f64,
+            kind in 0..3u8,
+            scale in 0..=18u8,
+            strict in any::<bool>(),
+            narrow in any::<bool>(),
+            left in any::<bool>(),
+            others in prop::collection::vec(any::<i64>(), 20),
+        ) {
+            let threshold = match kind {
+                0 => size,
+                1 => f64::from(size as f32),
+                _ => f64::from_bits(bits),
+            };
+            prop_assume!(!threshold.is_nan());
+            let test = if strict { Test::Less(threshold) } else { Test::AtMost(threshold) };
+            let foreign = foreign(test, if left { Absent::Left } else { Absent::Right }, narrow);
+            let feature = Feature { name: "f".into(), scale, missing: Some(-7) };
+            let tree = quantised(&foreign, &feature).unwrap();
+            let near = tree.threshold[0];
+            for step in [-2, -1, 0, 1, 2] {
+                prop_assert!(agrees(&foreign, &tree, &feature, near.saturating_add(step).max(MISSING + 1)));
+            }
+            for units in others.into_iter().chain([i64::MAX, MISSING + 1, 0, -7, MISSING]) {
+                prop_assert!(agrees(&foreign, &tree, &feature, units));
+            }
+        }
+    }
+
+    #[test]
+    fn zero_as_missing_is_exact_or_refused() {
+        let mut feature = Feature { name: "f".into(), scale: 2, missing: None };
+        // Zero would go left by its value, and goes left by default.
+        let plain = foreign(Test::AtMost(0.5), Absent::WithZero { left: true }, false);
+        let tree = quantised(&plain, &feature).unwrap();
+        assert!([-1, 0, 1, 50, 51].iter().all(|units| agrees(&plain, &tree, &feature, *units)));
+        // Zero goes right, numbers on both sides of it left.
+        let odd = foreign(Test::AtMost(0.5), Absent::WithZero { left: false }, false);
+        let error = quantised(&odd, &feature).unwrap_err();
+        assert!(error.to_string().contains("declare 0 as the value"), "{error}");
+        feature.missing = Some(0);
+        let tree = quantised(&odd, &feature).unwrap();
+        assert!([-1, 0, 1, 50, 51].iter().all(|units| agrees(&odd, &tree, &feature, *units)));
+    }
+
+    #[test]
+    fn categories_keep_the_way_of_each_library() {
+        for (inside, missing) in [(true, Absent::Right), (false, Absent::Left), (false, Absent::Right)] {
+            let foreign = foreign(Test::Among { members: vec![1, 4], inside }, missing, false);
+            let feature = Feature { name: "f".into(), scale: 0, missing: Some(-1) };
+            let tree = quantised(&foreign, &feature).unwrap();
+            assert!((-3..8).all(|units| agrees(&foreign, &tree, &feature, units)));
+            assert!(quantised(&foreign, &Feature { scale: 1, ..feature }).is_err());
+        }
+    }
+}

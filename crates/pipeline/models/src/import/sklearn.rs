@@ -76,7 +76,7 @@ fn trees(at: &At<'_>, base: Vec<f64>) -> Result<ForeignTrees, ImportError> {
         // One tree for each output.
         for (output, values) in outputs.iter().zip(values) {
             let output = whole(*output).ok_or_else(|| item.error("an output is not a whole number"))?;
-            trees.push(ForeignTree { output, nodes: nodes(&item, &values)? });
+            trees.push(ForeignTree { output, first_leaf: 0, nodes: nodes(&item, &values)? });
         }
     }
     Ok(ForeignTrees {

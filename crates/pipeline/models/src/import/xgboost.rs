@@ -114,7 +114,7 @@ fn base(parameters: &At<'_>, objective: &str, outputs: usize) -> Result<Vec<f64>
         count => return Err(at.error(format!("{count} numbers for {outputs} outputs"))),
     };
     let margin = |score: f32| match objective {
-        "reg:logistic" | "binary:logistic" | "binary:logitraw" => -libm::logf(1.0 / score - 1.0),
+        "reg:logistic" | "binary:logistic" => -libm::logf(1.0 / score - 1.0),
         "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => libm::logf(score),
         _ => score,
     };
@@ -143,7 +143,7 @@ fn trees(
         let output = whole(output_of[number]).filter(|output| *output < outputs);
         let output = output.ok_or_else(|| model.error(format!("tree {number} is for no output")))?;
         let weight = weights.get(number).map_or(1.0, |weight| *weight as f32);
-        trees.push(ForeignTree { output, nodes: nodes(item, weight)? });
+        trees.push(ForeignTree { output, first_leaf: 0, nodes: nodes(item, weight)? });
     }
     if let Some(cats) = model.find("cats")? {
         note_categories(&cats, names, notes)?;
@@ -185,8 +185,9 @@ fn nodes(tree: &At<'_>, weight: f32) -> Result<Vec<ForeignNode>, ImportError> {
         let test = if kinds[node] == 0.0 {
             Test::Less(f64::from(condition))
         } else {
-            let found = sets.iter().find(|(of, _)| *of == node);
-            let members = found.ok_or_else(|| tree.error(format!("node {node} has no categories")))?.1.clone();
+            let found = sets.binary_search_by_key(&node, |(of, _)| *of).ok();
+            let found = found.ok_or_else(|| tree.error(format!("node {node} has no categories")))?;
+            let members = sets[found].1.clone();
             Test::Among { members, inside: false }
         };
         let missing = if default_left[node] != 0.0 { Absent::Left } else { Absent::Right };
@@ -219,6 +220,7 @@ fn sets(tree: &At<'_>, count: usize) -> Result<Vec<(usize, Vec<i64>)>, ImportErr
         members.dedup();
         sets.push((node, members));
     }
+    sets.sort_by_key(|(node, _)| *node);
     Ok(sets)
 }
 

@@ -71,10 +71,14 @@ pub(crate) fn read(bytes: &[u8], file: Digest) -> Result<Foreign, ImportError> {
         return Err(graph_error(format!("its input has type {}, float and double are read", tensor.elem_type)));
     }
     let width = tensor.shape.as_ref().and_then(|shape| shape.dim.last()).map_or(0, |dim| dim.dim_value);
+    let width = usize::try_from(width).unwrap_or(0);
+    if width > 1024 {
+        return Err(graph_error(format!("its input has {width} columns, at most 1024 are allowed")));
+    }
     let mut reader = Reader {
         constants,
         narrow: tensor.elem_type == FLOAT,
-        width: usize::try_from(width).unwrap_or(0),
+        width,
         prepare: Vec::new(),
         layers: Vec::new(),
         trees: None,
@@ -147,7 +151,7 @@ impl Reader<'_> {
     fn scaler(&mut self, node: &NodeProto) -> Result<(), ImportError> {
         let (mut subtract, mut scale) = (node.numbers("offset"), node.numbers("scale"));
         if self.width == 0 {
-            self.width = subtract.len().max(scale.len());
+            self.width = subtract.len().max(scale.len()).min(1025);
         }
         for (numbers, plain) in [(&mut subtract, 0.0), (&mut scale, 1.0)] {
             match numbers.len() {
@@ -167,6 +171,17 @@ impl Reader<'_> {
         let labels = ["ZipMap", "ArgMax", "ArrayFeatureExtractor", "Sub", "Concat", "Greater", "Where", "Constant"];
         if plain.contains(&node.op_type.as_str()) || (classifier && labels.contains(&node.op_type.as_str())) {
             return Ok(());
+        }
+        let one = |name: &String| {
+            let numbers = self.constants.get(name.as_str()).and_then(|tensor| tensor.numbers());
+            numbers.is_some_and(|numbers| !numbers.is_empty() && numbers.iter().all(|number| *number == 1.0))
+        };
+        let softmax = self.end.as_ref().is_some_and(|end| end.link == Link::Softmax);
+        // Converters add these though they change nothing.
+        match node.op_type.as_str() {
+            "Mul" if node.input.iter().any(one) => return Ok(()),
+            "Normalizer" if softmax && node.text("norm") == Some("L1") => return Ok(()),
+            _ => {}
         }
         Err(ImportError::Unsupported {
             what: format!("ONNX's {} behind the model's end", node.op_type),

@@ -9,7 +9,7 @@ use super::proto::NodeProto;
 use super::{End, field};
 use crate::Link;
 use crate::import::ImportError;
-use crate::import::foreign::{Absent, ForeignNode, ForeignTree, ForeignTrees, Test};
+use crate::import::foreign::{Absent, ForeignNode, ForeignTree, ForeignTrees, MAX_NODES, Test};
 
 /// Leaves' values: for each (tree, node) what it adds to which output.
 type Values = BTreeMap<(i64, i64), Vec<(usize, f64)>>;
@@ -41,31 +41,63 @@ pub(crate) fn read(node: &NodeProto, narrow: bool) -> Result<(ForeignTrees, End)
     if base.len() != outputs {
         return Err(field(node, "base_values", format!("{} numbers for {outputs} outputs", base.len())));
     }
+    let end = end(node, classes, classifier, single)?;
+    let positive = values.values().flatten().all(|(_, weight)| *weight >= 0.0);
+    if single && positive && end.link == Link::Logistic {
+        return Err(unsupported(node, "LOGISTIC over weights none of which is negative", "runtimes differ on it"));
+    }
     let order = order(node)?;
     let average = match node.text("aggregate_function").unwrap_or("SUM") {
         "SUM" => false,
         "AVERAGE" => true,
         other => return Err(unsupported(node, &format!("aggregate_function {other}"), "SUM and AVERAGE are")),
     };
+    let thresholds = node.numbers("nodes_values");
     let mut trees = Vec::new();
+    let mut count = 0;
     for (tree, nodes) in order.trees {
         for output in 0..outputs {
             let used = nodes.iter().any(|(id, _)| {
                 values.get(&(tree, *id)).is_some_and(|values| values.iter().any(|(of, _)| *of == output))
             });
             if used {
-                let nodes = build(node, &nodes, |id| {
+                count += nodes.len();
+                if count > MAX_NODES {
+                    return Err(field(node, "nodes_treeids", format!("more than {MAX_NODES} nodes in all")));
+                }
+                let nodes = build(node, &nodes, &thresholds, |id| {
                     let of_output = values.get(&(tree, id)).into_iter().flatten().filter(|(of, _)| *of == output);
                     of_output.map(|(_, value)| value).sum()
                 })?;
-                trees.push(ForeignTree { output, nodes });
+                trees.push(ForeignTree { output, first_leaf: 0, nodes });
             }
         }
     }
-    let end = end(node, classes, classifier, single)?;
     let divide = if average { order.count.max(1) as f64 } else { 1.0 };
-    let found = ForeignTrees { base, narrow_input: narrow, narrow_sum: narrow, divide, trees, covers: false };
+    let mut found = ForeignTrees { base, narrow_input: narrow, narrow_sum: narrow, divide, trees, covers: false };
+    if single && end.link == Link::Identity {
+        mirror(&mut found, if positive { 1.0 } else { 0.0 });
+    }
     Ok((found, end))
+}
+
+/// Of one margin `s` makes two, `start - s` and `s`: what ONNX Runtime gives for two classes.
+fn mirror(found: &mut ForeignTrees, start: f64) {
+    let base = found.base[0];
+    found.base = vec![start - base, base];
+    for tree in &mut found.trees {
+        tree.output = 1;
+    }
+    let mut other = found.trees.clone();
+    for tree in &mut other {
+        tree.output = 0;
+        for node in &mut tree.nodes {
+            if let ForeignNode::Leaf { value, .. } = node {
+                *value = -*value;
+            }
+        }
+    }
+    found.trees.extend(other);
 }
 
 fn end(node: &NodeProto, classes: Vec<String>, classifier: bool, single: bool) -> Result<End, ImportError> {
@@ -137,10 +169,10 @@ fn order(node: &NodeProto) -> Result<Order, ImportError> {
 fn build(
     node: &NodeProto,
     nodes: &[(i64, usize)],
+    thresholds: &[f64],
     value: impl Fn(i64) -> f64,
 ) -> Result<Vec<ForeignNode>, ImportError> {
     let features = node.ints("nodes_featureids");
-    let thresholds = node.numbers("nodes_values");
     let modes = &node.find("nodes_modes").map_or(&[][..], |attribute| &attribute.strings);
     let (yes, no) = (node.ints("nodes_truenodeids"), node.ints("nodes_falsenodeids"));
     let tracks = node.ints("nodes_missing_value_tracks_true");

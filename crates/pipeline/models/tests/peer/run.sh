@@ -1,0 +1,16 @@
+#!/bin/sh
+# Trains models with the real libraries and compares every row with the imported ones:
+#   crates/pipeline/models/tests/peer/run.sh
+# The libraries go into a virtual environment under target/; nothing else is written.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+root=$(CDPATH= cd -- "$here/../../../../.." && pwd)
+peer="${CARGO_TARGET_DIR:-$root/target}/peer"
+mkdir -p "$peer"
+if [ ! -x "$peer/venv/bin/python" ]; then
+    python3 -m venv "$peer/venv"
+fi
+"$peer/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+"$peer/venv/bin/python" "$here/train.py" "$peer/models"
+cd "$root"
+exec cargo run --quiet --release -p enliven-models --features import --example import_check -- "$peer/models"
