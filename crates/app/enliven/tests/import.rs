@@ -70,7 +70,7 @@ fn an_imported_model_runs_and_is_explained() {
     let explained = json(&league, &["explain", "Amber", "--otherwise"], true);
     let parts: i64 =
         explained["contributions"].as_array().unwrap().iter().map(|part| part["units"].as_i64().unwrap()).sum();
-    let scale = 10f64.powf(f64::from(found["model"]["scale"].as_u64().unwrap() as u32));
+    let scale = 10u64.pow(found["model"]["scale"].as_u64().unwrap() as u32) as f64;
     let number = |name: &str| explained[name].as_str().unwrap().parse::<f64>().unwrap() * scale;
     assert!((number("base") + parts as f64 - number("margin")).abs() < 0.5, "{explained}");
     let history = json(&league, &["history", "Amber"], true);

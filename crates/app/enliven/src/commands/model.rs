@@ -231,7 +231,7 @@ fn rows_of(file: &Path, features: &FeatureSet, names: &[String]) -> Result<Vec<F
 
 /// A model that is too far from the original is not written.
 fn refuse(found: &Comparison, arguments: &ImportArgs) -> Result<(), CliError> {
-    if !(found.margin.largest <= arguments.tolerance) {
+    if found.margin.largest > arguments.tolerance {
         return Err(CliError::Usage(format!(
             "the quantised model differs from the original by up to {:e} in a margin (mean {:e} over {} rows), more than the tolerance {:e}\nhint: the original rounds to single precision, so margins of some thousands differ by more; --tolerance says how much is allowed",
             found.margin.largest, found.margin.mean, found.rows, arguments.tolerance
