@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 /// @title Paths in a tree of sorted pairs, as OpenZeppelin's StandardMerkleTree makes them.
-/// @dev The same answers as MerkleProof of OpenZeppelin for less than half the gas: a level costs some 80.
+/// @dev The same answers as MerkleProof of OpenZeppelin for about half the gas.
 library MerklePath {
     /// @notice The root that follows from a leaf and its siblings, from the leaf up.
     function root(bytes32 leaf, bytes32[] calldata siblings) internal pure returns (bytes32 node) {
@@ -11,10 +11,15 @@ library MerklePath {
             let end := add(siblings.offset, shl(5, siblings.length))
             for { let place := siblings.offset } lt(place, end) { place := add(place, 32) } {
                 let sibling := calldataload(place)
-                // The lesser of the two goes to the first word.
-                let first := shl(5, gt(node, sibling))
-                mstore(first, node)
-                mstore(xor(first, 32), sibling)
+                switch lt(node, sibling)
+                case 0 {
+                    mstore(0, sibling)
+                    mstore(32, node)
+                }
+                default {
+                    mstore(0, node)
+                    mstore(32, sibling)
+                }
                 node := keccak256(0, 64)
             }
         }
