@@ -8,7 +8,6 @@ import {LivingToken} from "../../src/LivingToken.sol";
 /// @dev The cheat codes of halmos that these proofs use.
 interface Svm {
     function createCalldata(string memory contractName) external pure returns (bytes memory data);
-    function createAddress(string memory name) external pure returns (address value);
     function enableSymbolicStorage(address account) external;
 }
 
@@ -17,29 +16,36 @@ interface Vm {
     function assume(bool condition) external pure;
 }
 
-/// @dev For halmos. The token's storage is arbitrary in each proof, so what holds for one call holds for every
-/// sequence of calls; the call is any function with any arguments by anybody.
-contract SymbolicTest {
-    Svm private constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
-    Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+/// @dev For halmos. Each proof is about one call: any function that writes, with any arguments, by anybody. Two
+/// bounds: loops over symbolic lengths are followed twice, and dynamic arguments have the lengths that `prove.sh`
+/// gives.
+abstract contract Proof {
+    Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    uint256 private constant TOKEN = 1;
-    address private constant HOLDER = address(0x0330);
+    LivingToken internal _token;
+    EpochOracle internal _oracle;
 
-    LivingToken private _token;
-
-    function setUp() public {
+    function create() internal {
         _token = new LivingToken("Living", "LIVE", address(this), address(this), 250, address(0x0220), 1 days);
         EpochOracle.Config memory config;
         config.configCount = 1;
         config.threshold = 1;
         config.signers = new address[](1);
         config.signers[0] = address(0x0550);
-        _token.setOracle(IEpochOracle(address(new EpochOracle(address(_token), config))));
-        _token.mintBatch(HOLDER, 2);
+        _oracle = new EpochOracle(address(_token), config);
+    }
+}
+
+/// @dev Every slot that the token's constructor did not write is arbitrary: the oracle, the epoch, the roots, the
+/// owners, what is frozen. So what holds for one call holds for every sequence of calls.
+contract EpochProof is Proof {
+    function setUp() public {
+        create();
     }
 
-    /// The epoch's number stays or grows by one, and grows only by the oracle and on the root before.
+    /// The epoch's number stays or grows by one, and grows only by the oracle and while posting is not paused;
+    /// and the roots change with it only.
     function check_epochGrowsByOne(address caller) public {
         svm.enableSymbolicStorage(address(_token));
         (uint64 epoch, bytes32 root, bytes32 directory) = _token.last();
@@ -51,7 +57,7 @@ contract SymbolicTest {
         (uint64 newEpoch, bytes32 newRoot, bytes32 newDirectory) = _token.last();
         if (newEpoch != epoch) {
             assert(success);
-            assert(newEpoch == epoch + 1);
+            assert(newEpoch == uint256(epoch) + 1);
             assert(caller == oracle);
             assert(!paused);
         } else {
@@ -59,22 +65,39 @@ contract SymbolicTest {
             assert(newDirectory == directory);
         }
     }
+}
 
-    /// While its holder does not let it live again, nothing changes the URI of a frozen token.
-    function check_frozenURINeverChanges(address caller) public {
+/// @dev A token that was frozen, after which the oracle went on with any root and any directory. What is stored of
+/// other tokens, traits, approvals and proposals is arbitrary.
+contract FrozenProof is Proof {
+    uint256 private constant TOKEN = 1;
+    address private constant HOLDER = address(0x0330);
+
+    function setUp() public {
+        create();
+        _token.setOracle(IEpochOracle(address(_oracle)));
+        _token.mintBatch(HOLDER, 2);
+        vm.prank(address(_oracle));
+        _token.advance(1, 0, 0, keccak256("root"), keccak256("directory"));
         vm.prank(HOLDER);
         _token.freeze(TOKEN);
-        svm.enableSymbolicStorage(address(_token));
-        vm.assume(_token.isHeld(TOKEN));
-        address holder = _token.ownerOf(TOKEN);
+    }
+
+    /// While its holder does not let it live again, nothing changes the URI of a frozen token.
+    function check_frozenURINeverChanges(address caller, bytes32 root, bytes32 directory) public {
         bytes32 before = keccak256(bytes(_token.tokenURI(TOKEN)));
+        svm.enableSymbolicStorage(address(_token));
+        vm.prank(address(_oracle));
+        _token.advance(2, 0, keccak256("root"), root, directory);
         bytes memory data = svm.createCalldata("LivingToken");
+        bytes4 selector = bytes4(data);
         vm.assume(
-            caller != holder || (bytes4(data) != LivingToken.unfreeze.selector && bytes4(data) != LivingToken.optIn.selector)
+            caller != HOLDER || (selector != LivingToken.unfreeze.selector && selector != LivingToken.optIn.selector)
         );
         vm.prank(caller);
         (bool success,) = address(_token).call(data);
         success;
+        // A holder may sell it on, and the next one is bound by the same.
         assert(_token.isHeld(TOKEN));
         assert(keccak256(bytes(_token.tokenURI(TOKEN))) == before);
     }
