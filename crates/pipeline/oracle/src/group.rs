@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use enliven_store::{Batch, Store, Table};
+use enliven_store::{Batch, Store};
 use enliven_types::{Digest, keccak};
 use frost_secp256k1_evm::keys::{self, IdentifierList, KeyPackage, PublicKeyPackage, dkg};
 use frost_secp256k1_evm::rand_core::{CryptoRng, RngCore};

@@ -26,8 +26,10 @@ pub fn check_group_signature(key: &GroupKey, digest: Digest, signature: &GroupSi
     let key = point(key).ok_or_else(|| malformed("the group's key is not a point of the curve"))?;
     let mut coordinates = [0; 64];
     coordinates.copy_from_slice(&signature[..64]);
+    let mut response = FieldBytes::default();
+    response.copy_from_slice(&signature[64..]);
     let commitment = point(&coordinates).ok_or_else(|| malformed("the commitment is not a point of the curve"))?;
-    let response = Option::<Scalar>::from(Scalar::from_repr(*FieldBytes::from_slice(&signature[64..])))
+    let response = Option::<Scalar>::from(Scalar::from_repr(response))
         .ok_or_else(|| malformed("the response is not below the order"))?;
     let challenge = challenge(&commitment, &key, digest);
     let expected = ProjectivePoint::from(commitment) + ProjectivePoint::from(key) * challenge;
