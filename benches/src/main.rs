@@ -4,6 +4,7 @@
 //! row whose goal is not met says so.
 
 mod features;
+mod gas;
 mod peers;
 mod replay;
 mod store;
@@ -52,11 +53,12 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 7] = [
     ("store", store::store),
     ("features", features::features),
     ("training", training::training),
     ("streaming", streaming::streaming),
+    ("gas", gas::gas),
     ("replay", replay::replay),
     ("growth", replay::growth),
 ];

@@ -58,6 +58,7 @@ test('the functions that others call have these signatures', () => {
       'getTraitValue(uint256,bytes32)',
       'royaltyInfo(uint256,uint256)',
     ],
+    NaiveTraitToken: ['mintBatch(address,uint256)', 'setTraits(bytes32,uint256[],bytes32[])'],
     NaiveURIToken: ['mintBatch(address,uint256)', 'setTokenURIs(uint256[],string[])'],
   };
   for (const [name, signatures] of Object.entries(wanted)) {

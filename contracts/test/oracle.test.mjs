@@ -491,7 +491,7 @@ describe('equivocation', () => {
 
 describe('code', () => {
   test('the contracts fit the limit on code (EIP-170)', () => {
-    for (const name of ['EpochOracle', 'LivingToken', 'NaiveURIToken']) {
+    for (const name of ['EpochOracle', 'LivingToken', 'NaiveTraitToken', 'NaiveURIToken']) {
       const size = (artifact(name).deployedBytecode.length - 2) / 2;
       assert.ok(size <= 24_576, `${name} has ${size} bytes`);
     }

@@ -143,6 +143,13 @@ mod bindings {
             ) external;
         }
 
+        contract NaiveTraitToken {
+            constructor(string memory name, string memory symbol, address initialOwner);
+
+            function mintBatch(address to, uint256 count) external returns (uint256 firstId);
+            function setTraits(bytes32 traitKey, uint256[] calldata ids, bytes32[] calldata values) external;
+        }
+
         contract NaiveURIToken {
             constructor(string memory name, string memory symbol, address initialOwner);
 
@@ -153,7 +160,7 @@ mod bindings {
     }
 }
 
-pub use bindings::{EpochOracle, LivingToken, NaiveURIToken};
+pub use bindings::{EpochOracle, LivingToken, NaiveTraitToken, NaiveURIToken};
 
 /// One of our contracts, as compiled by `contracts/build.mjs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,19 +169,23 @@ pub enum Artifact {
     EpochOracle,
     /// The collection.
     LivingToken,
+    /// A trait in storage for each token, to measure against.
+    NaiveTraitToken,
     /// The textbook design, to measure against.
     NaiveUriToken,
 }
 
 impl Artifact {
     /// All of them.
-    pub const ALL: [Artifact; 3] = [Artifact::EpochOracle, Artifact::LivingToken, Artifact::NaiveUriToken];
+    pub const ALL: [Artifact; 4] =
+        [Artifact::EpochOracle, Artifact::LivingToken, Artifact::NaiveTraitToken, Artifact::NaiveUriToken];
 
     /// The contract's name in Solidity.
     pub fn name(self) -> &'static str {
         match self {
             Artifact::EpochOracle => "EpochOracle",
             Artifact::LivingToken => "LivingToken",
+            Artifact::NaiveTraitToken => "NaiveTraitToken",
             Artifact::NaiveUriToken => "NaiveURIToken",
         }
     }
@@ -184,6 +195,7 @@ impl Artifact {
         match self {
             Artifact::EpochOracle => include_str!("../../../../contracts/artifacts/EpochOracle.json"),
             Artifact::LivingToken => include_str!("../../../../contracts/artifacts/LivingToken.json"),
+            Artifact::NaiveTraitToken => include_str!("../../../../contracts/artifacts/NaiveTraitToken.json"),
             Artifact::NaiveUriToken => include_str!("../../../../contracts/artifacts/NaiveURIToken.json"),
         }
     }
@@ -282,7 +294,7 @@ mod tests {
     #[test]
     fn bindings_agree_with_artifacts() {
         const REPORT: &str = "(uint64,uint64,uint64,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32)";
-        let cases: [(Artifact, Vec<&str>); 3] = [
+        let cases: [(Artifact, Vec<&str>); 4] = [
             (
                 Artifact::EpochOracle,
                 vec![
@@ -330,6 +342,10 @@ mod tests {
                 ],
             ),
             (
+                Artifact::NaiveTraitToken,
+                vec![NaiveTraitToken::mintBatchCall::SIGNATURE, NaiveTraitToken::setTraitsCall::SIGNATURE],
+            ),
+            (
                 Artifact::NaiveUriToken,
                 vec![
                     NaiveURIToken::mintBatchCall::SIGNATURE,
@@ -350,7 +366,7 @@ mod tests {
             let expected = match artifact {
                 Artifact::EpochOracle => "address,tuple",
                 Artifact::LivingToken => "string,string,address,address,uint96,address,uint32",
-                Artifact::NaiveUriToken => "string,string,address",
+                Artifact::NaiveTraitToken | Artifact::NaiveUriToken => "string,string,address",
             };
             assert_eq!(kinds.join(","), expected);
         }

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256, keccak256};
 use alloy_sol_types::SolConstructor;
 
-use crate::contracts::{Artifact, NaiveURIToken};
+use crate::contracts::{Artifact, NaiveTraitToken, NaiveURIToken};
 use crate::{ChainError, Client, Clock, DevChain, DevChainConfig, Key};
 
 /// What a batch may cost by our bound, below the cap of a transaction (16,777,216, EIP-7825).
@@ -70,6 +70,33 @@ pub fn naive_gas(updates: impl Iterator<Item = (u64, Vec<(u64, String)>)>) -> Re
         send(&client, token, epoch, &mut batch, &mut gas)?;
     }
     Ok(gas)
+}
+
+/// What a trait in storage for each token costs (ERC-7496, written by the owner alone): the gas of one update,
+/// the transaction's base cost included, of so many tokens in one transaction that all had a value before.
+pub fn naive_trait_gas(tokens: u64) -> Result<f64, ChainError> {
+    let config = DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() };
+    let client = Client::new(Arc::new(DevChain::memory(config)), Key::dev(0)?)?;
+    let owner = client.address();
+    let arguments = NaiveTraitToken::constructorCall {
+        name: "Naive".to_string(),
+        symbol: "NAIVE".to_string(),
+        initialOwner: owner,
+    };
+    let code = Artifact::NaiveTraitToken.bytecode()?;
+    let (token, _) = client.deploy("creating the naive token", &code, &arguments.abi_encode())?;
+    let mint = NaiveTraitToken::mintBatchCall { to: owner, count: U256::from(tokens) };
+    client.send("minting", token, &mint)?;
+    let set = |value: u64| {
+        let call = NaiveTraitToken::setTraitsCall {
+            traitKey: keccak256("strength"),
+            ids: (1..=tokens).map(U256::from).collect(),
+            values: (1..=tokens).map(|id| B256::from(U256::from(value + id))).collect(),
+        };
+        client.send("setting a trait", token, &call)
+    };
+    set(1_000)?;
+    Ok(set(2_000)?.gas_used as f64 / tokens as f64)
 }
 
 fn send(

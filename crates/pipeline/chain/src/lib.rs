@@ -4,7 +4,8 @@
 //! * [`Client`] signs, sends and waits; [`Publisher`] deploys the contracts, posts epochs and mints.
 //! * [`ChainReader`] is the auditor's view: it needs an endpoint and the token's address, no key.
 //! * [`hot_traits`] writes the hot traits of a report.
-//! * [`naive_gas`] measures what the textbook design would have cost for the same updates.
+//! * [`naive_gas`] measures what the textbook design would have cost for the same updates, [`naive_trait_gas`] what
+//!   a trait in storage for each token costs.
 //!
 //! Invariants:
 //!
@@ -32,7 +33,7 @@ pub use client::{Client, Key, Mined};
 pub use config::{Clock, ContractSettings, DeployConfig, DevChainConfig};
 pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain};
 pub use error::ChainError;
-pub use gas::{NaiveGas, naive_gas};
+pub use gas::{NaiveGas, naive_gas, naive_trait_gas};
 pub use hot::hot_traits;
 pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher, Quorum};
 pub use reader::{ChainReader, CommitteeConfig, PostedReport};

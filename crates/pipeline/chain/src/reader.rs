@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::client::{call_view, get, latest_block, logs};
 use crate::contracts::{EpochOracle, LivingToken};
-use crate::{ChainError, LastEpoch, Rpc};
+use crate::{ChainError, DeployConfig, LastEpoch, Rpc};
 
 /// What anybody can read of a collection, from an endpoint and the token's address alone.
 #[derive(Clone)]
@@ -39,6 +39,19 @@ pub struct CommitteeConfig {
     pub ejected: u64,
     /// The block from which it is in force.
     pub from_block: u64,
+}
+
+impl CommitteeConfig {
+    /// The fewest signers of a report that the oracle accepts since the latest of them was ejected.
+    pub fn needed(&self) -> usize {
+        let gone = self.ejected.count_ones() as usize;
+        let left = self.signers.len().saturating_sub(gone);
+        let threshold = usize::from(self.threshold);
+        if gone == 0 || left == 0 {
+            return threshold;
+        }
+        DeployConfig::minimum_threshold(left).max(threshold.saturating_sub(gone))
+    }
 }
 
 /// An epoch that an oracle accepted.

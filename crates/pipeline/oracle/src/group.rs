@@ -14,6 +14,7 @@ use k256::elliptic_curve::sec1::ToEncodedPoint;
 use k256::{AffinePoint, EncodedPoint};
 
 pub use frost_secp256k1_evm::SigningPackage;
+pub use frost_secp256k1_evm::rand_core;
 pub use frost_secp256k1_evm::round1::{SigningCommitments, SigningNonces};
 pub use frost_secp256k1_evm::round2::SignatureShare;
 
