@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::ChainError;
 
 mod bindings {
-    #![allow(missing_docs)]
+    #![allow(missing_docs, clippy::too_many_arguments)] // Solidity's functions have as many as they have.
     alloy_sol_types::sol! {
         #[derive(Debug, PartialEq, Eq)]
         contract EpochOracle {
