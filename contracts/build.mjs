@@ -13,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const artifacts = join(here, 'artifacts');
 
 /** The contracts whose artifacts are checked in. */
-const CONTRACTS = ['EpochOracle', 'LivingToken', 'NaiveURIToken'];
+const CONTRACTS = ['EpochOracle', 'LivingToken', 'NaiveTraitToken', 'NaiveURIToken'];
 
 /** The hard fork whose instructions the bytecode may use. (That for cancun was compared: it is the same.) */
 const EVM_VERSION = 'osaka';

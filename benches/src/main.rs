@@ -5,6 +5,7 @@
 
 mod explain;
 mod features;
+mod gas;
 mod models;
 mod peers;
 mod replay;
@@ -54,13 +55,14 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 8] = [
+const BENCHES: [(&str, Bench); 9] = [
     ("store", store::store),
     ("features", features::features),
     ("training", training::training),
     ("streaming", streaming::streaming),
     ("models", models::models),
     ("explain", explain::explain),
+    ("gas", gas::gas),
     ("replay", replay::replay),
     ("growth", replay::growth),
 ];

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IAnnouncer} from "./interfaces/IAnnouncer.sol";
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {IEpochOracle} from "./interfaces/IEpochOracle.sol";
+import {IEpochSink} from "./interfaces/IEpochSink.sol";
+import {Schnorr} from "./libraries/Schnorr.sol";
 import {SignerList} from "./libraries/SignerList.sol";
 
-/// @title Accepts an epoch when a quorum of the committee signed its report.
+/// @title Passes an epoch on to its token when a committee signed the report.
 ///
-/// The owner (in production a timelock) chooses the committee. The guardian may stop and resume
-/// posting and can do nothing else. Anyone may post: only the signatures count. A quorum is more than
-/// (n + f) / 2 of n signers, f = (n - 1) / 3 of them faulty, so two conflicting reports of one epoch
-/// cannot both find one.
-contract EpochOracle is IEpochOracle, Ownable2Step, EIP712 {
+/// An oracle is one configuration: who signs, how many of them, with which models and manifests, how often.
+/// Nothing of it can be changed and nobody owns it; another configuration is another oracle, which the token
+/// takes on behind its timelock. What it stores is only which signers were ejected. The token itself sees to it
+/// that epochs follow one another, so an oracle decides who is heard, and nothing else.
+///
+/// A committee signs in one of two ways: a quorum of ECDSA signatures, or one Schnorr signature of a group key
+/// (FROST). A quorum is more than (n + f) / 2 of n signers, f = (n - 1) / 3 of them faulty, so two conflicting
+/// reports of one epoch cannot both find one.
+contract EpochOracle is IEpochOracle, EIP712 {
     /// @notice What the committee signs for an epoch, as EIP-712 typed data.
     struct Report {
         /// The epoch's number; the first is 1.
@@ -39,38 +44,66 @@ contract EpochOracle is IEpochOracle, Ownable2Step, EIP712 {
         bytes32 cut;
     }
 
-    /// @dev All that a post reads and writes besides the two digests, in one slot.
-    struct State {
-        uint40 epoch;
-        uint32 configCount;
-        uint8 threshold;
-        uint8 signerCount;
-        bool paused;
-        address signerList;
+    /// @notice A model and the manifest (with the policy) that may use it.
+    struct Definition {
+        bytes32 model;
+        bytes32 manifest;
     }
 
-    /// @notice An epoch was accepted. Bit i of `signers` stands for signer i of the committee then.
-    event EpochAccepted(uint64 indexed epoch, Report report, uint64 signers);
+    /// @notice A point of secp256k1; zero and zero for none.
+    struct GroupKey {
+        uint256 x;
+        uint256 y;
+    }
+
+    /// @notice All that makes up an oracle.
+    struct Config {
+        /// The generation: one more than that of the oracle before, 1 for the first.
+        uint64 configCount;
+        /// The least time between two epochs, in seconds.
+        uint32 minInterval;
+        /// How many signers a report needs.
+        uint8 threshold;
+        /// The signers, in the order of the bits; none if there is a group key and only that may sign.
+        address[] signers;
+        /// The key of the FROST group.
+        GroupKey group;
+        /// What a report may be made with, at most four; none approves everything.
+        Definition[] definitions;
+    }
+
+    /// @notice An epoch was accepted: its report, whose config count is this oracle's. Who signed stands in the
+    /// calldata.
+    event EpochAccepted(
+        uint64 indexed epoch,
+        uint64 validUntil,
+        bytes32 previousRoot,
+        bytes32 stateRoot,
+        bytes32 directory,
+        bytes32 receiptsRoot,
+        bytes32 model,
+        bytes32 manifest,
+        bytes32 cut
+    );
 
     /// @notice A new committee; the log alone tells who it was, however long ago.
     event ConfigSet(uint64 indexed configCount, uint8 threshold, address[] signers);
 
-    /// @notice The guardian stopped or resumed posting.
-    event PausedSet(bool paused);
+    /// @notice The key of the group that may sign in the committee's place.
+    event GroupKeySet(uint64 indexed configCount, uint256 x, uint256 y);
 
-    /// @notice The owner appointed a guardian.
-    event GuardianSet(address indexed guardian);
+    /// @notice What reports may be made with.
+    event DefinitionApproved(uint64 indexed configCount, bytes32 model, bytes32 manifest);
 
-    /// @notice The guardian has stopped posting.
-    error PostingPaused();
+    /// @notice A signer signed two reports of one epoch, and is heard no more.
+    event SignerEjected(uint64 indexed epoch, address indexed signer, bytes32 digest, bytes32 otherDigest);
+
     /// @notice The report was signed for another committee.
     error ConfigCountMismatch(uint64 expected, uint64 given);
-    /// @notice The report is not of the epoch that follows the last accepted one.
-    error EpochMismatch(uint64 expected, uint64 given);
-    /// @notice The report does not build on the accepted state root.
-    error PreviousRootMismatch(bytes32 expected, bytes32 given);
     /// @notice The report came too late.
     error ReportExpired(uint64 validUntil, uint256 timestamp);
+    /// @notice The report was made with a model or a manifest that is not approved.
+    error DefinitionNotApproved(bytes32 model, bytes32 manifest);
     /// @notice A bit is set that stands for no signer.
     error SignerOutOfRange(uint64 bitmap, uint256 signerCount);
     /// @notice Fewer signers than the quorum.
@@ -83,19 +116,36 @@ contract EpochOracle is IEpochOracle, Ownable2Step, EIP712 {
     error SignatureSTooHigh(uint256 signer, bytes32 s);
     /// @notice A signature is not that of the signer whose bit is set (zero: of nobody).
     error SignerMismatch(uint256 signer, address expected, address recovered);
-    /// @notice A committee has 1 to 64 signers.
+    /// @notice A signature is that of a signer who was ejected.
+    error SignerWasEjected(uint64 ejected);
+    /// @notice The group's signature is not good, or there is no group.
+    error GroupSignatureInvalid();
+    /// @notice A committee has 1 to 64 signers, or none beside a group key.
     error SignerCountInvalid(uint256 given);
     /// @notice The threshold is below the quorum, or above the number of signers.
     error ThresholdOutOfRange(uint256 minimum, uint256 maximum, uint256 given);
     /// @notice A signer is the zero address or is named twice.
     error SignerInvalid(uint256 index, address signer);
-    /// @notice Only the guardian may do this.
-    error CallerNotGuardian(address caller);
+    /// @notice The group key is not a point of the curve, or its x is not below the order.
+    error GroupKeyInvalid(uint256 x, uint256 y);
+    /// @notice More definitions than an oracle can hold.
+    error TooManyDefinitions(uint256 maximum, uint256 given);
+    /// @notice What was given proves nothing against a signer of this committee.
+    error EvidenceInvalid();
 
     /// @notice The greatest committee: one bit for each signer.
     uint256 public constant MAX_SIGNERS = 64;
 
+    /// @notice How many definitions an oracle can approve.
+    uint256 public constant MAX_DEFINITIONS = 4;
+
     bytes32 private constant REPORT_TYPEHASH = keccak256(
+        "Report(uint64 epoch,uint64 configCount,uint64 validUntil,bytes32 previousRoot,bytes32 stateRoot,"
+        "bytes32 directory,bytes32 receiptsRoot,bytes32 model,bytes32 manifest,bytes32 cut)"
+    );
+
+    bytes32 private constant HOT_REPORT_TYPEHASH = keccak256(
+        "HotReport(Report report,bytes32 hot)"
         "Report(uint64 epoch,uint64 configCount,uint64 validUntil,bytes32 previousRoot,bytes32 stateRoot,"
         "bytes32 directory,bytes32 receiptsRoot,bytes32 model,bytes32 manifest,bytes32 cut)"
     );
@@ -103,135 +153,187 @@ contract EpochOracle is IEpochOracle, Ownable2Step, EIP712 {
     /// @dev Half the order of secp256k1 (EIP-2).
     bytes32 private constant MAX_S = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
-    /// @notice The token that announces accepted epochs.
-    IAnnouncer public immutable token;
+    /// @inheritdoc IEpochOracle
+    address public immutable token;
 
     /// @inheritdoc IEpochOracle
-    bytes32 public stateRoot;
+    uint64 public immutable configCount;
 
-    /// @inheritdoc IEpochOracle
-    bytes32 public directory;
+    /// @notice The least time between two epochs, in seconds.
+    uint32 public immutable minInterval;
 
-    State private _state;
+    /// @notice The x of the group's key; zero if there is no group.
+    uint256 public immutable groupX;
 
-    /// @notice May stop and resume posting.
-    address public guardian;
+    /// @notice 27 if the y of the group's key is even, 28 if it is odd.
+    uint8 public immutable groupParity;
 
-    /// @param initialOwner Sets committees and guardians; a timelock in production.
-    /// @param initialGuardian May stop and resume posting; zero for nobody.
-    /// @param token_ Announces each accepted epoch. Posts revert until it takes this oracle for its own.
-    /// @param initialSigners The first committee, in the order of the bits.
-    /// @param initialThreshold How many of them a report needs.
-    /// @param predecessor The oracle that this one replaces, whose last epoch is carried on; zero for none.
-    constructor(
-        address initialOwner,
-        address initialGuardian,
-        IAnnouncer token_,
-        address[] memory initialSigners,
-        uint8 initialThreshold,
-        IEpochOracle predecessor
-    ) Ownable(initialOwner) EIP712("Enliven EpochOracle", "1") {
+    uint8 private immutable _threshold;
+    uint8 private immutable _signerCount;
+    address private immutable _signerList;
+
+    /// @dev keccak-256 of model and manifest; zero for none. Read at each post, so they stand in the code.
+    bytes32 private immutable _definition0;
+    bytes32 private immutable _definition1;
+    bytes32 private immutable _definition2;
+    bytes32 private immutable _definition3;
+
+    /// @notice Bit i is set if signer i was ejected.
+    uint64 public ejected;
+
+    /// @param token_ Takes the epochs, once it takes this oracle for its own.
+    /// @param config Who signs what.
+    constructor(address token_, Config memory config) EIP712("Enliven EpochOracle", "1") {
         token = token_;
-        if (address(predecessor) != address(0)) {
-            uint64 lastEpoch;
-            (lastEpoch, stateRoot, directory) = predecessor.last();
-            _state.epoch = SafeCast.toUint40(lastEpoch);
+        configCount = config.configCount;
+        minInterval = config.minInterval;
+        bool group = config.group.x != 0 || config.group.y != 0;
+        if (group && !Schnorr.isKey(config.group.x, config.group.y)) {
+            revert GroupKeyInvalid(config.group.x, config.group.y);
         }
-        _setConfig(initialSigners, initialThreshold);
-        _setGuardian(initialGuardian);
+        groupX = config.group.x;
+        groupParity = uint8(27 + (config.group.y & 1));
+        if (!group || config.signers.length != 0) _checkSigners(config.signers, config.threshold);
+        // Without signers there is no quorum, rather than one of nobody.
+        _threshold = config.signers.length == 0 ? 1 : config.threshold;
+        _signerCount = uint8(config.signers.length);
+        _signerList = SignerList.write(config.signers);
+        uint256 count = config.definitions.length;
+        if (count > MAX_DEFINITIONS) revert TooManyDefinitions(MAX_DEFINITIONS, count);
+        bytes32[4] memory hashes;
+        for (uint256 i = 0; i < count; ++i) {
+            Definition memory one = config.definitions[i];
+            hashes[i] = Hashes.efficientKeccak256(one.model, one.manifest);
+            emit DefinitionApproved(config.configCount, one.model, one.manifest);
+        }
+        (_definition0, _definition1, _definition2, _definition3) = (hashes[0], hashes[1], hashes[2], hashes[3]);
+        emit ConfigSet(config.configCount, config.threshold, config.signers);
+        if (group) emit GroupKeySet(config.configCount, config.group.x, config.group.y);
     }
 
-    /// @notice Posts the report of the next epoch. Anyone may.
+    /// @notice Posts the report of the next epoch with signatures of a quorum. Anyone may.
+    /// @dev Functions are looked for in the order of their selectors, so the names of those that matter have low
+    /// ones: this, and `advance` of the token.
     /// @param report What was signed.
     /// @param bitmap Bit i is set if signer i signed.
     /// @param signatures One 65-byte signature (r, s, v) for each set bit, from the lowest bit up.
-    function post(Report calldata report, uint64 bitmap, bytes calldata signatures) external {
-        State storage state = _state;
-        if (state.paused) revert PostingPaused();
-        if (report.configCount != state.configCount) {
-            revert ConfigCountMismatch(state.configCount, report.configCount);
-        }
-        uint40 next = state.epoch + 1;
-        if (report.epoch != next) revert EpochMismatch(next, report.epoch);
-        bytes32 root = stateRoot;
-        if (report.previousRoot != root) revert PreviousRootMismatch(root, report.previousRoot);
-        if (block.timestamp > report.validUntil) revert ReportExpired(report.validUntil, block.timestamp);
-
+    function postCommittee(Report calldata report, uint64 bitmap, bytes calldata signatures) external {
+        _checkReport(report);
         _checkQuorum(reportDigest(report), bitmap, signatures);
-
-        _state.epoch = next;
-        stateRoot = report.stateRoot;
-        directory = report.directory;
-        emit EpochAccepted(next, report, bitmap);
-        token.announce();
+        if (_advance(report)) _checkEjected(bitmap);
+        _log(report);
     }
 
-    /// @notice Replaces the committee; reports signed for the one before are void from here on.
-    function setConfig(address[] calldata newSigners, uint8 newThreshold) external onlyOwner {
-        _setConfig(newSigners, newThreshold);
+    /// @notice Posts the report of the next epoch together with hot traits. Anyone may.
+    /// @param report What was signed, together with the hash of `hot`.
+    /// @param hot The hot traits; see `LivingToken.hotTrait`.
+    /// @param bitmap Bit i is set if signer i signed.
+    /// @param signatures One 65-byte signature (r, s, v) for each set bit, from the lowest bit up.
+    function postCommitteeHot(
+        Report calldata report,
+        bytes calldata hot,
+        uint64 bitmap,
+        bytes calldata signatures
+    ) external {
+        _checkReport(report);
+        _checkQuorum(hotReportDigest(report, keccak256(hot)), bitmap, signatures);
+        if (_advanceHot(report, hot)) _checkEjected(bitmap);
+        _log(report);
     }
 
-    /// @notice Appoints the guardian; zero for nobody.
-    function setGuardian(address newGuardian) external onlyOwner {
-        _setGuardian(newGuardian);
+    /// @notice Posts the report of the next epoch with the signature of the group. Anyone may.
+    /// @param report What was signed.
+    /// @param rx The x of the signature's commitment.
+    /// @param ry The y of the signature's commitment.
+    /// @param z The signature's response.
+    function postByGroup(Report calldata report, bytes32 rx, bytes32 ry, bytes32 z) external {
+        _checkReport(report);
+        _checkGroup(reportDigest(report), rx, ry, z);
+        _advance(report);
+        _log(report);
     }
 
-    /// @notice Stops posting. What was accepted stays readable.
-    function pause() external {
-        _setPaused(true);
+    /// @notice Posts the report of the next epoch and hot traits with the signature of the group. Anyone may.
+    /// @param report What was signed, together with the hash of `hot`.
+    /// @param hot The hot traits; see `LivingToken.hotTrait`.
+    /// @param rx The x of the signature's commitment.
+    /// @param ry The y of the signature's commitment.
+    /// @param z The signature's response.
+    function postByGroupHot(Report calldata report, bytes calldata hot, bytes32 rx, bytes32 ry, bytes32 z) external {
+        _checkReport(report);
+        _checkGroup(hotReportDigest(report, keccak256(hot)), rx, ry, z);
+        _advanceHot(report, hot);
+        _log(report);
     }
 
-    /// @notice Resumes posting.
-    function unpause() external {
-        _setPaused(false);
-    }
-
-    /// @inheritdoc IEpochOracle
-    function epoch() external view returns (uint64) {
-        return _state.epoch;
-    }
-
-    /// @inheritdoc IEpochOracle
-    function last() external view returns (uint64, bytes32, bytes32) {
-        return (_state.epoch, stateRoot, directory);
-    }
-
-    /// @notice How often a committee was set; a report must name the present one.
-    function configCount() external view returns (uint64) {
-        return _state.configCount;
+    /// @notice Ejects a signer who signed two reports of one epoch. Anyone may.
+    /// @dev The quorum falls with each ejected signer as it would for a smaller committee, so that the others
+    /// can go on without them; with nobody left there is no quorum.
+    /// @param one A report.
+    /// @param oneHot The hash of its hot traits; zero for a report without.
+    /// @param oneSignature The signer's signature of it.
+    /// @param other Another report of the same epoch and committee.
+    /// @param otherHot The hash of its hot traits; zero for a report without.
+    /// @param otherSignature The same signer's signature of it.
+    function eject(
+        Report calldata one,
+        bytes32 oneHot,
+        bytes calldata oneSignature,
+        Report calldata other,
+        bytes32 otherHot,
+        bytes calldata otherSignature
+    ) external {
+        bytes32 digest = oneHot == 0 ? reportDigest(one) : hotReportDigest(one, oneHot);
+        bytes32 otherDigest = otherHot == 0 ? reportDigest(other) : hotReportDigest(other, otherHot);
+        if (one.epoch != other.epoch || one.configCount != other.configCount || digest == otherDigest) {
+            revert EvidenceInvalid();
+        }
+        if (one.configCount != configCount) revert EvidenceInvalid();
+        address signer = _recover(digest, oneSignature);
+        if (signer != _recover(otherDigest, otherSignature)) revert EvidenceInvalid();
+        uint64 bit = _bitOf(signer);
+        if (bit == 0 || ejected & bit != 0) revert EvidenceInvalid();
+        ejected |= bit;
+        emit SignerEjected(one.epoch, signer, digest, otherDigest);
+        IEpochSink(token).degrade();
     }
 
     /// @notice How many signers a report needs.
-    function threshold() external view returns (uint8) {
-        return _state.threshold;
+    function threshold() public view returns (uint256) {
+        uint256 gone = _popcount(ejected);
+        if (gone == 0) return _threshold;
+        // With all of them ejected no report can have a quorum.
+        if (gone == _signerCount) return 1;
+        uint256 least = minimumThreshold(_signerCount - gone);
+        uint256 lowered = _threshold > gone ? _threshold - gone : 0;
+        return lowered > least ? lowered : least;
     }
 
-    /// @notice The committee, in the order of the bits.
+    /// @notice The committee, in the order of the bits, with those who were ejected.
     function signers() external view returns (address[] memory list) {
-        uint256 count = _state.signerCount;
-        uint256 packed = SignerList.load(_state.signerList, count);
+        uint256 count = _signerCount;
+        uint256 packed = SignerList.load(_signerList, count);
         list = new address[](count);
         for (uint256 i = 0; i < count; ++i) {
             list[i] = SignerList.signerAt(packed + 20 * i);
         }
     }
 
-    /// @notice Whether the guardian has stopped posting.
-    function paused() external view returns (bool) {
-        return _state.paused;
+    /// @notice Whether a report may be made with this model and this manifest.
+    function approved(bytes32 model, bytes32 manifest) public view returns (bool) {
+        if (_definition0 == 0) return true;
+        bytes32 hash = Hashes.efficientKeccak256(model, manifest);
+        return hash == _definition0 || hash == _definition1 || hash == _definition2 || hash == _definition3;
     }
 
     /// @notice The digest that the committee signs.
     function reportDigest(Report calldata report) public view returns (bytes32) {
-        bytes32 typehash = REPORT_TYPEHASH;
-        bytes32 structHash;
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(free, typehash)
-            calldatacopy(add(free, 32), report, 320)
-            structHash := keccak256(free, 352)
-        }
-        return _hashTypedDataV4(structHash);
+        return _hashTypedDataV4(_structHash(report));
+    }
+
+    /// @notice The digest that the committee signs for a report with hot traits; `hot` is their hash.
+    function hotReportDigest(Report calldata report, bytes32 hot) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(HOT_REPORT_TYPEHASH, _structHash(report), hot)));
     }
 
     /// @notice The least threshold for `count` signers: floor((n + f) / 2) + 1, f = floor((n - 1) / 3).
@@ -240,28 +342,95 @@ contract EpochOracle is IEpochOracle, Ownable2Step, EIP712 {
         return (count + (count - 1) / 3) / 2 + 1;
     }
 
+    function _structHash(Report calldata report) private pure returns (bytes32 structHash) {
+        bytes32 typehash = REPORT_TYPEHASH;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typehash)
+            calldatacopy(add(free, 32), report, 320)
+            structHash := keccak256(free, 352)
+        }
+    }
+
+    function _checkReport(Report calldata report) private view {
+        if (report.configCount != configCount) revert ConfigCountMismatch(configCount, report.configCount);
+        if (block.timestamp > report.validUntil) revert ReportExpired(report.validUntil, block.timestamp);
+        if (!approved(report.model, report.manifest)) revert DefinitionNotApproved(report.model, report.manifest);
+    }
+
+    /// @dev `token.advance` with the words of the report as they are; the token checks that the number of the
+    /// epoch fits its type, and `_checkReport` did so for the others.
+    function _advance(Report calldata report) private returns (bool degraded) {
+        bytes4 selector = IEpochSink.advance.selector;
+        address sink = token;
+        uint256 interval = minInterval;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, selector)
+            mstore(add(free, 4), calldataload(report))
+            mstore(add(free, 36), interval)
+            // Previous root, state root, directory.
+            calldatacopy(add(free, 68), add(report, 96), 96)
+            if iszero(call(gas(), sink, 0, free, 164, 0, 32)) {
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
+            degraded := mload(0)
+        }
+    }
+
+    function _advanceHot(Report calldata report, bytes calldata hot) private returns (bool) {
+        return IEpochSink(token)
+            .advanceHot(report.epoch, minInterval, report.previousRoot, report.stateRoot, report.directory, hot);
+    }
+
+    /// @dev Emits EpochAccepted with the words of the report as they are.
+    function _log(Report calldata report) private {
+        bytes32 topic = EpochAccepted.selector;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, add(report, 64), 256)
+            log2(free, 256, topic, calldataload(report))
+        }
+    }
+
+    function _checkGroup(bytes32 digest, bytes32 rx, bytes32 ry, bytes32 z) private view {
+        uint256 x = groupX;
+        if (x == 0 || !Schnorr.verify(x, groupParity, digest, uint256(rx), uint256(ry), uint256(z))) {
+            revert GroupSignatureInvalid();
+        }
+    }
+
     /// @dev Returns only if each set bit stands for a signer whose signature of `digest` is there, and
     /// there are enough of them. Each post runs this, so it is written for gas.
     function _checkQuorum(bytes32 digest, uint64 bitmap, bytes calldata signatures) private view {
-        uint256 count = _state.signerCount;
+        uint256 count = _signerCount;
         if (uint256(bitmap) >> count != 0) revert SignerOutOfRange(bitmap, count);
         uint256 signed = _popcount(bitmap);
-        if (signed < _state.threshold) revert QuorumNotReached(_state.threshold, signed);
-        if (signatures.length != signed * 65) revert SignaturesLengthMismatch(signed * 65, signatures.length);
+        // Only a report that is short of the full threshold pays for looking whether it has fallen.
+        if (signed < _threshold) {
+            uint256 needed = threshold();
+            if (signed < needed) revert QuorumNotReached(needed, signed);
+        }
+        unchecked {
+            if (signatures.length != signed * 65) revert SignaturesLengthMismatch(signed * 65, signatures.length);
+        }
 
         // The list has `count` signers and no bit is set above them; the signatures have 65 bytes for each
         // set bit: so the loop reads nothing beyond either.
-        uint256 list = SignerList.load(_state.signerList, count);
-        uint256 signer = list;
-        uint256 source;
-        bool failed;
+        uint256 signer = SignerList.load(_signerList, count);
+        uint256 list = signer;
+        uint256 wrong;
         bytes32 maxS = MAX_S;
         assembly ("memory-safe") {
-            source := signatures.offset
+            let source := signatures.offset
             // The input of ecrecover, four words: digest, v, r, s.
             let input := mload(0x40)
             mstore(input, digest)
-            for { let rest := bitmap } rest { rest := shr(1, rest) } {
+            for { let rest := bitmap } rest {
+                rest := shr(1, rest)
+                signer := add(signer, 20)
+            } {
                 if and(rest, 1) {
                     mstore(add(input, 32), byte(0, calldataload(add(source, 64))))
                     calldatacopy(add(input, 64), source, 64)
@@ -269,69 +438,72 @@ contract EpochOracle is IEpochOracle, Ownable2Step, EIP712 {
                     // signer is the zero address.
                     mstore(0, 0)
                     pop(staticcall(gas(), 1, input, 128, 0, 32))
-                    failed := or(xor(mload(0), shr(96, mload(signer))), gt(mload(add(input, 96)), maxS))
-                    if failed { break }
+                    wrong := or(wrong, or(xor(mload(0), shr(96, mload(signer))), gt(mload(add(input, 96)), maxS)))
                     source := add(source, 65)
                 }
-                signer := add(signer, 20)
             }
         }
-        if (failed) _explain(digest, source, (signer - list) / 20, SignerList.signerAt(signer));
+        if (wrong != 0) _explain(digest, bitmap, signatures, list);
     }
 
-    /// @dev Reverts with the reason why the signature at `source` in the calldata was refused.
-    function _explain(bytes32 digest, uint256 source, uint256 index, address expected) private pure {
-        bytes32 r;
-        bytes32 s;
-        uint8 v;
-        assembly ("memory-safe") {
-            r := calldataload(source)
-            s := calldataload(add(source, 32))
-            v := byte(0, calldataload(add(source, 64)))
+    /// @dev Reverts if one of them signed who was ejected.
+    function _checkEjected(uint64 bitmap) private view {
+        if (bitmap & ejected != 0) revert SignerWasEjected(ejected);
+    }
+
+    /// @dev Reverts with the reason why the first bad signature was refused.
+    function _explain(bytes32 digest, uint64 bitmap, bytes calldata signatures, uint256 list) private pure {
+        for (uint256 i = 0; i < MAX_SIGNERS; ++i) {
+            if (bitmap >> i & 1 == 0) continue;
+            bytes32 r = bytes32(signatures);
+            bytes32 s = bytes32(signatures[32:]);
+            uint8 v = uint8(signatures[64]);
+            if (v != 27 && v != 28) revert SignatureVInvalid(i, v);
+            if (s > MAX_S) revert SignatureSTooHigh(i, s);
+            address expected = SignerList.signerAt(list + 20 * i);
+            address recovered = ecrecover(digest, v, r, s);
+            if (recovered != expected) revert SignerMismatch(i, expected, recovered);
+            signatures = signatures[65:];
         }
-        if (v != 27 && v != 28) revert SignatureVInvalid(index, v);
-        if (s > MAX_S) revert SignatureSTooHigh(index, s);
-        revert SignerMismatch(index, expected, ecrecover(digest, v, r, s));
+    }
+
+    /// @dev The signer of a digest; reverts if there is none.
+    function _recover(bytes32 digest, bytes calldata signature) private pure returns (address) {
+        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (failure != ECDSA.RecoverError.NoError) revert EvidenceInvalid();
+        return signer;
+    }
+
+    /// @dev The bit of a signer; zero if it is not in the committee.
+    function _bitOf(address signer) private view returns (uint64) {
+        uint256 count = _signerCount;
+        uint256 packed = SignerList.load(_signerList, count);
+        for (uint256 i = 0; i < count; ++i) {
+            if (SignerList.signerAt(packed + 20 * i) == signer) return uint64(1 << i);
+        }
+        return 0;
     }
 
     /// @dev The number of set bits, added up in ever wider fields.
-    function _popcount(uint64 bits) private pure returns (uint256 sum) {
+    function _popcount(uint64 bits) private pure returns (uint256) {
         unchecked {
-            uint64 x = bits - ((bits >> 1) & 0x5555555555555555);
+            uint256 x = bits;
+            x -= (x >> 1) & 0x5555555555555555;
             x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
             x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-            return (x * 0x0101010101010101) >> 56;
+            return ((x * 0x0101010101010101) >> 56) & 255;
         }
     }
 
-    function _setConfig(address[] memory newSigners, uint8 newThreshold) private {
-        uint256 count = newSigners.length;
+    function _checkSigners(address[] memory list, uint8 wanted) private pure {
+        uint256 count = list.length;
         uint256 minimum = minimumThreshold(count);
-        if (newThreshold < minimum || newThreshold > count) {
-            revert ThresholdOutOfRange(minimum, count, newThreshold);
-        }
+        if (wanted < minimum || wanted > count) revert ThresholdOutOfRange(minimum, count, wanted);
         for (uint256 i = 0; i < count; ++i) {
-            if (newSigners[i] == address(0)) revert SignerInvalid(i, newSigners[i]);
+            if (list[i] == address(0)) revert SignerInvalid(i, list[i]);
             for (uint256 j = 0; j < i; ++j) {
-                if (newSigners[i] == newSigners[j]) revert SignerInvalid(i, newSigners[i]);
+                if (list[i] == list[j]) revert SignerInvalid(i, list[i]);
             }
         }
-        uint32 newCount = _state.configCount + 1;
-        _state.configCount = newCount;
-        _state.threshold = newThreshold;
-        _state.signerCount = uint8(count);
-        _state.signerList = SignerList.write(newSigners);
-        emit ConfigSet(newCount, newThreshold, newSigners);
-    }
-
-    function _setGuardian(address newGuardian) private {
-        guardian = newGuardian;
-        emit GuardianSet(newGuardian);
-    }
-
-    function _setPaused(bool paused_) private {
-        if (msg.sender != guardian) revert CallerNotGuardian(msg.sender);
-        _state.paused = paused_;
-        emit PausedSet(paused_);
     }
 }

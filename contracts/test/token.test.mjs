@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
-import { ZeroAddress, getBytes, id, toBeHex } from 'ethers';
+import { ZeroAddress, ZeroHash, getBytes, id, toBeHex } from 'ethers';
 import { base32 } from 'multiformats/bases/base32';
 import { CID } from 'multiformats/cid';
 import * as Digest from 'multiformats/hashes/digest';
 import { startChain } from './support/chain.mjs';
-import { addresses, collection, committee, deploy, postNext, reverts, send } from './support/contracts.mjs';
+import {
+  addresses,
+  collection,
+  committee,
+  deploy,
+  nextReport,
+  postNext,
+  reverts,
+  send,
+  sign,
+} from './support/contracts.mjs';
 
 const MAX = 2n ** 256n - 1n;
 
@@ -36,12 +46,13 @@ describe('LivingToken', () => {
       'ERC-721 metadata': '0x5b5e139f',
       'ERC-2981': '0x2a55205a',
       'ERC-4906': '0x49064906',
+      'ERC-7496': '0xaf332f3e',
       'ERC-7572': '0xe8a3d485',
     };
     for (const [name, interfaceId] of Object.entries(spoken)) {
       assert.equal(await setup.token.supportsInterface(interfaceId), true, name);
     }
-    const silent = { invalid: '0xffffffff', 'ERC-721 enumerable': '0x780e9d63', 'ERC-7496': '0xaf332f3e' };
+    const silent = { invalid: '0xffffffff', 'ERC-721 enumerable': '0x780e9d63' };
     for (const [name, interfaceId] of Object.entries(silent)) {
       assert.equal(await setup.token.supportsInterface(interfaceId), false, name);
     }
@@ -97,25 +108,17 @@ describe('LivingToken', () => {
     assert.equal(await token.totalMinted(), 5n);
   });
 
-  test('an epoch announces all tokens that there are, and none if there are none', async () => {
+  test('an epoch announces all tokens that there are, and none if there are none or nothing changed', async () => {
     const { token } = setup;
-    const { receipt } = await postNext(chain, setup, [1, 2, 3]);
-    const announced = token.interface.parseLog(receipt.logs.at(-1));
+    const { report, receipt } = await postNext(chain, setup, [1, 2, 3]);
+    const announced = token.interface.parseLog(receipt.logs[0]);
     assert.deepEqual([announced.name, ...announced.args], ['BatchMetadataUpdate', 1n, await token.totalMinted()]);
+    const same = await postNext(chain, setup, [1, 2, 3], { directory: report.directory });
+    assert.equal(same.receipt.logs.length, 1, 'EpochAccepted only');
 
     const empty = await collection(chain, { minted: 0 });
     const first = await postNext(chain, empty, [0, 1, 2]);
     assert.equal(first.receipt.logs.length, 1, 'EpochAccepted only');
-  });
-
-  test('a new oracle with other metadata is announced', async () => {
-    const one = await collection(chain);
-    const two = await collection(chain);
-    await postNext(chain, two, [0, 1, 2]);
-    const receipt = await send(one.token.setOracle(await two.oracle.getAddress()));
-    const names = receipt.logs.map((log) => one.token.interface.parseLog(log).name);
-    assert.deepEqual(names, ['OracleSet', 'BatchMetadataUpdate', 'ContractURIUpdated']);
-    assert.equal(await one.token.tokenURI(1), await two.token.tokenURI(1));
   });
 
   test('the owner announces a change of contract.json', async () => {
@@ -135,6 +138,9 @@ describe('LivingToken', () => {
     const call = token.connect(chain.provider);
     const owned = [
       () => call.setOracle.staticCall(ZeroAddress, stranger),
+      () => call.setTraits.staticCall([], ZeroHash, '', stranger),
+      () => call.propose.staticCall('0x', stranger),
+      () => call.setGuardian.staticCall(stranger.from, stranger),
       () => call.setMinter.staticCall(stranger.from, stranger),
       () => call.setRoyalty.staticCall(stranger.from, 1, stranger),
       () => call.announceContract.staticCall(stranger),
@@ -145,12 +151,68 @@ describe('LivingToken', () => {
     await reverts(assert, token, call.mintBatch.staticCall(stranger.from, 1, stranger), 'CallerNotMinter', [
       stranger.from,
     ]);
-    await reverts(assert, token, token.announce.staticCall(), 'CallerNotOracle', [chain.address]);
-    await call.announce.staticCall({ from: await oracle.getAddress() });
+    const guarded = [
+      () => call.pause.staticCall(stranger),
+      () => call.unpause.staticCall(stranger),
+      () => call.veto.staticCall('0x', stranger),
+    ];
+    for (const attempt of guarded) {
+      await reverts(assert, token, attempt(), 'CallerNotGuardian', [stranger.from]);
+    }
+    const [epoch, root] = await token.last();
+    const next = [epoch + 1n, 0, root, root, root];
+    const heard = [
+      (from) => call.advance.staticCall(...next, from),
+      (from) => call.advanceHot.staticCall(...next, '0x', from),
+      (from) => call.degrade.staticCall(from),
+    ];
+    for (const attempt of heard) {
+      await reverts(assert, token, attempt({ from: chain.address }), 'CallerNotOracle', [chain.address]);
+    }
+    await heard[0]({ from: await oracle.getAddress() });
+    await heard[2]({ from: await oracle.getAddress() });
 
     await send(token.setMinter(stranger.from));
     await reverts(assert, token, token.mintBatch.staticCall(stranger.from, 1), 'CallerNotMinter', [chain.address]);
     await call.mintBatch.staticCall(stranger.from, 1, stranger);
+  });
+});
+
+describe('the guardian', () => {
+  test('stops and resumes posts', async () => {
+    const setup = await collection(chain);
+    const { token, oracle, wallets, domain } = setup;
+    const report = await nextReport(chain, setup);
+    const { bitmap, signatures } = await sign(domain, wallets, [0, 1, 2], report);
+    const post = () => oracle.postCommittee.staticCall(report, bitmap, signatures);
+    await send(token.pause());
+    assert.equal(await token.paused(), true);
+    await reverts(assert, token, post(), 'PostingPaused', []);
+    await send(token.unpause());
+    await post();
+  });
+
+  test('vetoes every proposal but that of another guardian', async () => {
+    const { token } = await collection(chain);
+    const encode = (name, ...args) => token.interface.encodeFunctionData(name, args);
+    const oracle = encode('setOracle', ZeroAddress);
+    await send(token.propose(oracle));
+    await send(token.veto(oracle));
+    await reverts(assert, token, token.setOracle.staticCall(ZeroAddress), 'NotProposed', []);
+    await reverts(assert, token, token.veto.staticCall(oracle), 'NotProposed', []);
+    const guardian = encode('setGuardian', ZeroAddress);
+    await send(token.propose(guardian));
+    await reverts(assert, token, token.veto.staticCall(guardian), 'NotVetoable', []);
+    await send(token.setGuardian(ZeroAddress));
+    assert.equal(await token.guardian(), ZeroAddress);
+    await reverts(assert, token, token.setGuardian.staticCall(ZeroAddress), 'NotProposed', []);
+  });
+
+  test('has the delay to do so', async () => {
+    const { token } = await collection(chain, { delay: 1000 });
+    const call = token.interface.encodeFunctionData('setGuardian', [ZeroAddress]);
+    await send(token.propose(call));
+    await reverts(assert, token, token.setGuardian.staticCall(ZeroAddress), 'NotReady');
   });
 });
 
@@ -202,7 +264,7 @@ describe('verifyTraits', () => {
     const [index, value] = [...tree.entries()][0];
     await postNext(chain, setup, [0, 1, 2]);
     assert.equal(await setup.token.verifyTraits(...value, tree.getProof(index)), false);
-    const bare = await deploy(chain, 'LivingToken', 'Bare', 'BARE', chain.address, ZeroAddress, 0);
+    const bare = await deploy(chain, 'LivingToken', 'Bare', 'BARE', chain.address, ZeroAddress, 0, ZeroAddress, 0);
     assert.equal(await bare.verifyTraits(...value, []), false);
     assert.deepEqual([...(await bare.royaltyInfo(1, 100))], [ZeroAddress, 0n]);
   });
@@ -220,7 +282,6 @@ describe('NaiveURIToken', () => {
     assert.equal(await token.tokenURI(100), uris('second')[99]);
     assert.equal(receipt.logs.length, 100);
     assert.equal(token.interface.parseLog(receipt.logs[0]).name, 'MetadataUpdate');
-    console.log(`gas of an update of 100 URIs: ${receipt.gasUsed}, ${receipt.gasUsed / 100n} for each`);
 
     await reverts(assert, token, token.setTokenURIs.staticCall([1, 2], ['x']), 'LengthMismatch', [2n, 1n]);
     const [stranger] = addresses(committee(1));

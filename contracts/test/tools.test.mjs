@@ -31,7 +31,7 @@ test('viem reads, signs, posts and finds the log', async () => {
   const writer = createWalletClient({ account: privateKeyToAccount(chain.key), chain: viemChain, transport });
   const at = { address: domain.verifyingContract, abi: artifact('EpochOracle').abi };
 
-  const message = await nextReport(chain, oracle);
+  const message = await nextReport(chain, setup);
   const signatures = [];
   for (const index of [1, 2, 3]) {
     const account = privateKeyToAccount(wallets[index].privateKey);
@@ -41,14 +41,15 @@ test('viem reads, signs, posts and finds the log', async () => {
   const { request } = await reader.simulateContract({
     ...at,
     account: writer.account,
-    functionName: 'post',
+    functionName: 'postCommittee',
     args: [message, 0b1110n, joined],
   });
   const hash = await writer.writeContract(request);
   const receipt = await reader.waitForTransactionReceipt({ hash });
   assert.equal(receipt.status, 'success');
 
-  assert.equal(await reader.readContract({ ...at, functionName: 'epoch' }), message.epoch);
+  const tokenAt = { address: await token.getAddress(), abi: artifact('LivingToken').abi };
+  assert.equal(await reader.readContract({ ...tokenAt, functionName: 'epoch' }), message.epoch);
   const events = await reader.getContractEvents({
     ...at,
     eventName: 'EpochAccepted',
@@ -57,11 +58,12 @@ test('viem reads, signs, posts and finds the log', async () => {
     toBlock: receipt.blockNumber,
   });
   assert.equal(events.length, 1);
-  assert.deepEqual(events[0].args.report, message);
+  const { configCount, ...logged } = message;
+  assert.deepEqual(events[0].args, logged);
+  assert.equal(await reader.readContract({ ...at, functionName: 'configCount' }), configCount);
 
   const uri = await reader.readContract({
-    address: await token.getAddress(),
-    abi: artifact('LivingToken').abi,
+    ...tokenAt,
     functionName: 'tokenURI',
     args: [2n],
   });
@@ -75,7 +77,7 @@ test('cast calls, sends and reads the log', { skip: !foundryTool('cast') && 'no 
   const rpc = ['--rpc-url', chain.url];
   const cast = async (...args) => (await promisify(execFile)(foundryTool('cast'), args)).stdout.trim();
 
-  const report = await nextReport(chain, oracle);
+  const report = await nextReport(chain, setup);
   const { bitmap, signatures } = await sign(domain, wallets, [0, 1, 3], report);
   const type = '(uint64,uint64,uint64,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32)';
   const tuple = `(${Object.values(report).join(',')})`;
@@ -83,20 +85,20 @@ test('cast calls, sends and reads the log', { skip: !foundryTool('cast') && 'no 
   const sent = JSON.parse(
     await cast(
       ...['send', ...rpc, '--private-key', chain.key, '--json', address],
-      ...[`post(${type},uint64,bytes)`, tuple, String(bitmap), signatures],
+      ...[`postCommittee(${type},uint64,bytes)`, tuple, String(bitmap), signatures],
     ),
   );
   assert.equal(sent.status, '0x1');
   chain.signer.reset();
 
-  assert.equal(await cast('call', ...rpc, address, 'epoch()(uint64)'), String(report.epoch));
-  assert.equal(await cast('call', ...rpc, address, 'stateRoot()(bytes32)'), report.stateRoot);
+  assert.equal(await cast('call', ...rpc, await token.getAddress(), 'epoch()(uint64)'), String(report.epoch));
+  assert.equal(await cast('call', ...rpc, await token.getAddress(), 'stateRoot()(bytes32)'), report.stateRoot);
   const owner = await cast('call', ...rpc, await token.getAddress(), 'ownerOf(uint256)(address)', '1');
   assert.equal(owner, chain.address);
   const logs = JSON.parse(
     await cast(
       ...['logs', ...rpc, '--json', '--address', address, '--from-block', String(BigInt(sent.blockNumber))],
-      `EpochAccepted(uint64 indexed,${type},uint64)`,
+      'EpochAccepted(uint64 indexed,uint64,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32)',
     ),
   );
   assert.equal(BigInt(logs.at(-1).topics[1]), report.epoch);

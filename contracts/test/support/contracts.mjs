@@ -1,7 +1,7 @@
 // Deploys the contracts from the checked-in artifacts, and builds and signs reports for them.
 
 import { readFileSync } from 'node:fs';
-import { Contract, ContractFactory, Wallet, ZeroAddress, ZeroHash, concat, id } from 'ethers';
+import { Contract, ContractFactory, Wallet, concat, id } from 'ethers';
 
 /** The EIP-712 types of a report, written here a second time on purpose. */
 export const REPORT_TYPES = {
@@ -17,6 +17,15 @@ export const REPORT_TYPES = {
     { name: 'manifest', type: 'bytes32' },
     { name: 'cut', type: 'bytes32' },
   ],
+};
+
+/** The types of a report with hot traits. */
+export const HOT_REPORT_TYPES = {
+  HotReport: [
+    { name: 'report', type: 'Report' },
+    { name: 'hot', type: 'bytes32' },
+  ],
+  ...REPORT_TYPES,
 };
 
 export function artifact(name) {
@@ -44,23 +53,52 @@ export function addresses(wallets) {
   return wallets.map((wallet) => wallet.address);
 }
 
+/** The settings of an oracle, with the given ones in place of the plain ones. */
+export function oracleConfig(fields = {}) {
+  return {
+    configCount: 1n,
+    minInterval: 0,
+    threshold: 3,
+    signers: addresses(committee(4)),
+    group: { x: 0n, y: 0n },
+    definitions: [],
+    ...fields,
+  };
+}
+
 /** A token, its oracle and their committee; the test account owns, guards and mints. */
-export async function collection(chain, { size = 4, threshold = 3, minted = 3, guardian, predecessor } = {}) {
-  const token = await deploy(chain, 'LivingToken', 'Living', 'LIVE', chain.address, chain.address, 250);
-  const wallets = committee(size);
-  const oracle = await deploy(
+export async function collection(
+  chain,
+  { size = 4, threshold = 3, minted = 3, guardian, delay = 0, config = {} } = {},
+) {
+  const token = await deploy(
     chain,
-    'EpochOracle',
+    'LivingToken',
+    'Living',
+    'LIVE',
     chain.address,
+    chain.address,
+    250,
     guardian ?? chain.address,
-    await token.getAddress(),
-    addresses(wallets),
-    threshold,
-    predecessor ?? ZeroAddress,
+    delay,
   );
+  const wallets = committee(size);
+  const settings = oracleConfig({ threshold, signers: addresses(wallets), ...config });
+  const oracle = await deploy(chain, 'EpochOracle', await token.getAddress(), settings);
   await send(token.setOracle(await oracle.getAddress()));
   if (minted > 0) await send(token.mintBatch(chain.address, minted));
-  return { token, oracle, wallets, domain: await domainOf(chain, oracle) };
+  return { token, oracle, wallets, domain: await domainOf(chain, oracle), settings };
+}
+
+/** Another oracle of the same token, proposed and taken on. */
+export async function rotate(chain, setup, { wallets = setup.wallets, ...fields } = {}) {
+  const { token, settings } = setup;
+  const next = { ...settings, configCount: settings.configCount + 1n, signers: addresses(wallets), ...fields };
+  const oracle = await deploy(chain, 'EpochOracle', await token.getAddress(), next);
+  const call = token.interface.encodeFunctionData('setOracle', [await oracle.getAddress()]);
+  await send(token.propose(call));
+  const receipt = await send(token.setOracle(await oracle.getAddress()));
+  return { ...setup, oracle, wallets, domain: await domainOf(chain, oracle), settings: next, receipt };
 }
 
 export async function domainOf(chain, oracle) {
@@ -69,8 +107,8 @@ export async function domainOf(chain, oracle) {
 }
 
 /** A valid report of the epoch that follows, with the given fields in place of its own. */
-export async function nextReport(chain, oracle, fields = {}) {
-  const [epoch, previousRoot] = await oracle.last();
+export async function nextReport(chain, { oracle, token }, fields = {}) {
+  const [epoch, previousRoot] = await token.last();
   const number = epoch + 1n;
   const { timestamp } = await chain.provider.getBlock('latest');
   return {
@@ -100,14 +138,15 @@ export async function sign(domain, wallets, indexes, report) {
 }
 
 /** Signs and posts the next epoch, and returns its report and its receipt. */
-export async function postNext(chain, { oracle, wallets, domain }, indexes, fields = {}) {
-  const report = await nextReport(chain, oracle, fields);
+export async function postNext(chain, setup, indexes, fields = {}) {
+  const { oracle, wallets, domain } = setup;
+  const report = await nextReport(chain, setup, fields);
   const { bitmap, signatures } = await sign(domain, wallets, indexes, report);
-  return { report, receipt: await send(oracle.post(report, bitmap, signatures)) };
+  return { report, receipt: await send(oracle.postCommittee(report, bitmap, signatures)) };
 }
 
-/** Asserts that a call reverts with the custom error and, if given, its arguments. */
-export async function reverts(assert, contract, call, name, args) {
+/** Asserts that a call reverts with the custom error (of one of the contracts) and, if given, its arguments. */
+export async function reverts(assert, contracts, call, name, args) {
   let failure;
   try {
     await call;
@@ -116,9 +155,7 @@ export async function reverts(assert, contract, call, name, args) {
   }
   assert.ok(failure, `expected a revert with ${name}, but the call succeeded`);
   assert.ok(failure.data, `expected a revert with ${name}, not: ${failure.message}`);
-  const parsed = contract.interface.parseError(failure.data);
+  const parsed = [contracts].flat().reduce((found, one) => found ?? one.interface.parseError(failure.data), null);
   assert.equal(parsed?.name, name, `expected ${name}, got ${parsed?.name} ${failure.data}`);
   if (args !== undefined) assert.deepEqual([...parsed.args], args);
 }
-
-export { ZeroAddress, ZeroHash };

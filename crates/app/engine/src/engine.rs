@@ -137,7 +137,7 @@ impl Engine {
             let reason = format!("the chain is at epoch {on_chain}, the store at epoch {}", first.epoch());
             return Err(EngineError::ChainMismatch { reason });
         }
-        let nodes = vec![first; committee.addresses().len()];
+        let nodes = vec![first.for_committee(publisher.config_count()?); committee.addresses().len()];
         let domain_oracle = publisher.deployment().oracle.into_array();
         if is_new {
             let mut batch = Batch::default();

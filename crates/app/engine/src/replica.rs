@@ -118,6 +118,8 @@ pub struct Replica {
     /// How far each partition is read.
     offsets: Vec<u64>,
     cut: Option<Cid>,
+    /// The generation of the committee that its reports are signed by.
+    config_count: u64,
 }
 
 /// What was decided of one token, before anything is applied.
@@ -154,7 +156,14 @@ impl Replica {
             epoch: 0,
             offsets,
             cut: None,
+            config_count: 1,
         })
+    }
+
+    /// The same for another generation of the committee than the first.
+    pub fn for_committee(mut self, config_count: u64) -> Replica {
+        self.config_count = config_count;
+        self
     }
 
     /// The state after an epoch, from what that epoch left: its tokens in the order of their ids, its
@@ -261,7 +270,7 @@ impl Replica {
         let validity = plan.manifest.oracle.validity_s;
         let report = Report {
             epoch: spec.epoch,
-            config_count: 1,
+            config_count: self.config_count,
             valid_until: u64::try_from(spec.watermark.seconds()).unwrap_or(0).saturating_add(validity),
             previous_root,
             state_root: self.tree.root(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use enliven_chain::{Address, ChainReader, CommitteeConfig, PostedReport, Rpc};
 use enliven_content::{BlockStore, ContentError};
 use enliven_metadata::Renderer;
-use enliven_oracle::check_signatures;
+use enliven_oracle::{check_group_signature, check_signatures};
 use enliven_provenance::{check_link, receipts_root};
 use enliven_types::{Block, Cid, Codec, Cut, CutPartition, Digest, Receipt, Report};
 use serde::Serialize;
@@ -263,9 +263,17 @@ impl<'a> Verifier<'a> {
             };
             let config = configs.iter().find(mine).ok_or_else(|| wrong("its committee is unknown".into()))?;
             let domain = Report::domain(reader.chain_id(), posted.oracle.into_array());
+            let digest = match posted.hot {
+                Some(hot) => report.hot_signing_digest(&domain, hot),
+                None => report.signing_digest(&domain),
+            };
             let signers: Vec<[u8; 20]> = config.signers.iter().map(|signer| signer.into_array()).collect();
-            check_signatures(&posted.signed, report.signing_digest(&domain), &signers, usize::from(config.threshold))
-                .map_err(|error| wrong(error.to_string()))?;
+            let checked = match (posted.group_signature, config.group_key) {
+                (Some(signature), Some(key)) => check_group_signature(&key, digest, &signature),
+                (Some(_), None) => return Err(wrong("it is signed by a group, but its oracle has none".into())),
+                (None, _) => check_signatures(&posted.signed, digest, &signers, config.needed()),
+            };
+            checked.map_err(|error| wrong(error.to_string()))?;
             self.passed(Step::Signatures);
         }
         self.detail(Step::Signatures, "reports signed by a quorum");

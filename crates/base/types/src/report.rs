@@ -20,6 +20,12 @@ mod sol {
             bytes32 manifest;
             bytes32 cut;
         }
+
+        #[derive(Debug, PartialEq, Eq)]
+        struct HotReport {
+            Report report;
+            bytes32 hot;
+        }
     }
 }
 
@@ -66,6 +72,12 @@ impl Report {
     /// The digest that is signed: keccak-256 of 0x1901, the domain separator and the struct hash.
     pub fn signing_digest(&self, domain: &Eip712Domain) -> Digest {
         Digest(self.to_sol().eip712_signing_hash(domain).0)
+    }
+
+    /// The digest that is signed for a report that brings hot traits; `hot` is their keccak-256.
+    pub fn hot_signing_digest(&self, domain: &Eip712Domain, hot: Digest) -> Digest {
+        let report = sol::HotReport { report: self.to_sol(), hot: B256::from(hot.0) };
+        Digest(report.eip712_signing_hash(domain).0)
     }
 
     /// The Solidity struct.

@@ -1,4 +1,4 @@
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,10 +55,10 @@ pub struct DeployConfig {
     pub name: String,
     /// The collection's symbol.
     pub symbol: String,
-    /// Owns both contracts (in production a timelock); the deploying key if absent. The token's
+    /// Owns the token (in production a multisignature account); the deploying key if absent. The
     /// ownership passes in two steps, so the owner accepts it with `acceptOwnership`.
     pub owner: Option<Address>,
-    /// May pause posting; nobody if absent.
+    /// May pause posting and veto the owner's proposals; nobody if absent.
     pub guardian: Option<Address>,
     /// Gets the royalty; the owner if absent.
     pub royalty_receiver: Option<Address>,
@@ -68,6 +68,26 @@ pub struct DeployConfig {
     pub signers: Vec<Address>,
     /// How many of them a report needs.
     pub threshold: u8,
+}
+
+/// What else a collection's contracts can start with; by default nothing waits and everything is approved, as
+/// on a chain to develop on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContractSettings {
+    /// How long the owner's proposals (another oracle, other traits, another guardian) wait, in seconds.
+    pub delay_s: u32,
+    /// The least time between two epochs, in seconds.
+    pub min_interval_s: u32,
+    /// The key of the FROST group that may sign in the committee's place: x and y.
+    pub group_key: Option<[u8; 64]>,
+    /// The models and the manifests that reports may be made with, at most four pairs; none approves
+    /// everything.
+    pub definitions: Vec<(B256, B256)>,
+}
+
+impl ContractSettings {
+    /// The most definitions that an oracle approves.
+    pub const MAX_DEFINITIONS: usize = 4;
 }
 
 impl DeployConfig {

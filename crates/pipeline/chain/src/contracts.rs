@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::ChainError;
 
 mod bindings {
-    #![allow(missing_docs)]
+    #![allow(missing_docs, clippy::too_many_arguments)] // Solidity's functions have as many as they have.
     alloy_sol_types::sol! {
         #[derive(Debug, PartialEq, Eq)]
         contract EpochOracle {
@@ -26,26 +26,73 @@ mod bindings {
                 bytes32 cut;
             }
 
-            event EpochAccepted(uint64 indexed epoch, Report report, uint64 signers);
-            event ConfigSet(uint64 indexed configCount, uint8 threshold, address[] signers);
+            struct Definition {
+                bytes32 model;
+                bytes32 manifest;
+            }
 
-            constructor(
-                address initialOwner,
-                address initialGuardian,
-                address token,
-                address[] memory initialSigners,
-                uint8 initialThreshold,
-                address predecessor
+            struct GroupKey {
+                uint256 x;
+                uint256 y;
+            }
+
+            struct Config {
+                uint64 configCount;
+                uint32 minInterval;
+                uint8 threshold;
+                address[] signers;
+                GroupKey group;
+                Definition[] definitions;
+            }
+
+            event EpochAccepted(
+                uint64 indexed epoch,
+                uint64 validUntil,
+                bytes32 previousRoot,
+                bytes32 stateRoot,
+                bytes32 directory,
+                bytes32 receiptsRoot,
+                bytes32 model,
+                bytes32 manifest,
+                bytes32 cut
             );
+            event ConfigSet(uint64 indexed configCount, uint8 threshold, address[] signers);
+            event GroupKeySet(uint64 indexed configCount, uint256 x, uint256 y);
+            event SignerEjected(uint64 indexed epoch, address indexed signer, bytes32 digest, bytes32 otherDigest);
 
-            function post(Report calldata report, uint64 bitmap, bytes calldata signatures) external;
-            function setConfig(address[] calldata newSigners, uint8 newThreshold) external;
-            function last() external view returns (uint64 epoch, bytes32 stateRoot, bytes32 directory);
+            constructor(address token, Config memory config);
+
+            function postCommittee(Report calldata report, uint64 bitmap, bytes calldata signatures) external;
+            function postCommitteeHot(
+                Report calldata report,
+                bytes calldata hot,
+                uint64 bitmap,
+                bytes calldata signatures
+            ) external;
+            function postByGroup(Report calldata report, bytes32 rx, bytes32 ry, bytes32 z) external;
+            function postByGroupHot(
+                Report calldata report,
+                bytes calldata hot,
+                bytes32 rx,
+                bytes32 ry,
+                bytes32 z
+            ) external;
+            function eject(
+                Report calldata one,
+                bytes32 oneHot,
+                bytes calldata oneSignature,
+                Report calldata other,
+                bytes32 otherHot,
+                bytes calldata otherSignature
+            ) external;
+            function token() external view returns (address);
             function configCount() external view returns (uint64);
-            function threshold() external view returns (uint8);
+            function threshold() external view returns (uint256);
             function signers() external view returns (address[] memory);
+            function ejected() external view returns (uint64);
             function minimumThreshold(uint256 count) external pure returns (uint256);
             function reportDigest(Report calldata report) external view returns (bytes32);
+            function hotReportDigest(Report calldata report, bytes32 hot) external view returns (bytes32);
         }
 
         contract LivingToken {
@@ -56,17 +103,51 @@ mod bindings {
                 string memory symbol,
                 address initialOwner,
                 address royaltyReceiver,
-                uint96 royaltyBps
+                uint96 royaltyBps,
+                address initialGuardian,
+                uint32 delay
             );
 
             function mintBatch(address to, uint256 count) external returns (uint256 firstId);
             function setOracle(address newOracle) external;
+            function setTraits(bytes32[] calldata keys, bytes32 hotKey, string calldata uri) external;
+            function propose(bytes calldata call) external;
             function transferOwnership(address newOwner) external;
+            function freeze(uint256 tokenId) external;
             function oracle() external view returns (address);
+            function delay() external view returns (uint256);
+            function last() external view returns (uint64 epoch, bytes32 stateRoot, bytes32 directory);
             function totalMinted() external view returns (uint256);
             function tokenURI(uint256 tokenId) external view returns (string memory);
             function contractURI() external view returns (string memory);
             function ownerOf(uint256 tokenId) external view returns (address);
+            function isHeld(uint256 tokenId) external view returns (bool);
+            function isOptedOut(uint256 tokenId) external view returns (bool);
+            function hotTrait(uint256 tokenId) external view returns (uint32);
+            function verifyTraits(
+                uint256 tokenId,
+                uint64 sequence,
+                bytes32 metadata,
+                bytes32 receipt,
+                bytes32[] calldata traits,
+                bytes32[] calldata proof
+            ) external view returns (bool);
+            function materialise(
+                uint256 tokenId,
+                uint64 sequence,
+                bytes32 metadata,
+                bytes32 receipt,
+                bytes32[] calldata traits,
+                bytes32[] calldata proof,
+                uint256 which
+            ) external;
+        }
+
+        contract NaiveTraitToken {
+            constructor(string memory name, string memory symbol, address initialOwner);
+
+            function mintBatch(address to, uint256 count) external returns (uint256 firstId);
+            function setTraits(bytes32 traitKey, uint256[] calldata ids, bytes32[] calldata values) external;
         }
 
         contract NaiveURIToken {
@@ -79,7 +160,7 @@ mod bindings {
     }
 }
 
-pub use bindings::{EpochOracle, LivingToken, NaiveURIToken};
+pub use bindings::{EpochOracle, LivingToken, NaiveTraitToken, NaiveURIToken};
 
 /// One of our contracts, as compiled by `contracts/build.mjs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,19 +169,23 @@ pub enum Artifact {
     EpochOracle,
     /// The collection.
     LivingToken,
+    /// A trait in storage for each token, to measure against.
+    NaiveTraitToken,
     /// The textbook design, to measure against.
     NaiveUriToken,
 }
 
 impl Artifact {
     /// All of them.
-    pub const ALL: [Artifact; 3] = [Artifact::EpochOracle, Artifact::LivingToken, Artifact::NaiveUriToken];
+    pub const ALL: [Artifact; 4] =
+        [Artifact::EpochOracle, Artifact::LivingToken, Artifact::NaiveTraitToken, Artifact::NaiveUriToken];
 
     /// The contract's name in Solidity.
     pub fn name(self) -> &'static str {
         match self {
             Artifact::EpochOracle => "EpochOracle",
             Artifact::LivingToken => "LivingToken",
+            Artifact::NaiveTraitToken => "NaiveTraitToken",
             Artifact::NaiveUriToken => "NaiveURIToken",
         }
     }
@@ -110,6 +195,7 @@ impl Artifact {
         match self {
             Artifact::EpochOracle => include_str!("../../../../contracts/artifacts/EpochOracle.json"),
             Artifact::LivingToken => include_str!("../../../../contracts/artifacts/LivingToken.json"),
+            Artifact::NaiveTraitToken => include_str!("../../../../contracts/artifacts/NaiveTraitToken.json"),
             Artifact::NaiveUriToken => include_str!("../../../../contracts/artifacts/NaiveURIToken.json"),
         }
     }
@@ -208,20 +294,27 @@ mod tests {
     #[test]
     fn bindings_agree_with_artifacts() {
         const REPORT: &str = "(uint64,uint64,uint64,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32,bytes32)";
-        let cases: [(Artifact, Vec<&str>); 3] = [
+        let cases: [(Artifact, Vec<&str>); 4] = [
             (
                 Artifact::EpochOracle,
                 vec![
                     EpochOracle::EpochAccepted::SIGNATURE,
                     EpochOracle::ConfigSet::SIGNATURE,
-                    EpochOracle::postCall::SIGNATURE,
-                    EpochOracle::setConfigCall::SIGNATURE,
-                    EpochOracle::lastCall::SIGNATURE,
+                    EpochOracle::GroupKeySet::SIGNATURE,
+                    EpochOracle::SignerEjected::SIGNATURE,
+                    EpochOracle::postCommitteeCall::SIGNATURE,
+                    EpochOracle::postCommitteeHotCall::SIGNATURE,
+                    EpochOracle::postByGroupCall::SIGNATURE,
+                    EpochOracle::postByGroupHotCall::SIGNATURE,
+                    EpochOracle::ejectCall::SIGNATURE,
+                    EpochOracle::tokenCall::SIGNATURE,
                     EpochOracle::configCountCall::SIGNATURE,
                     EpochOracle::thresholdCall::SIGNATURE,
                     EpochOracle::signersCall::SIGNATURE,
+                    EpochOracle::ejectedCall::SIGNATURE,
                     EpochOracle::minimumThresholdCall::SIGNATURE,
                     EpochOracle::reportDigestCall::SIGNATURE,
+                    EpochOracle::hotReportDigestCall::SIGNATURE,
                 ],
             ),
             (
@@ -230,13 +323,27 @@ mod tests {
                     LivingToken::OracleSet::SIGNATURE,
                     LivingToken::mintBatchCall::SIGNATURE,
                     LivingToken::setOracleCall::SIGNATURE,
+                    LivingToken::setTraitsCall::SIGNATURE,
+                    LivingToken::proposeCall::SIGNATURE,
                     LivingToken::transferOwnershipCall::SIGNATURE,
+                    LivingToken::freezeCall::SIGNATURE,
                     LivingToken::oracleCall::SIGNATURE,
+                    LivingToken::delayCall::SIGNATURE,
+                    LivingToken::lastCall::SIGNATURE,
                     LivingToken::totalMintedCall::SIGNATURE,
                     LivingToken::tokenURICall::SIGNATURE,
                     LivingToken::contractURICall::SIGNATURE,
                     LivingToken::ownerOfCall::SIGNATURE,
+                    LivingToken::isHeldCall::SIGNATURE,
+                    LivingToken::isOptedOutCall::SIGNATURE,
+                    LivingToken::hotTraitCall::SIGNATURE,
+                    LivingToken::verifyTraitsCall::SIGNATURE,
+                    LivingToken::materialiseCall::SIGNATURE,
                 ],
+            ),
+            (
+                Artifact::NaiveTraitToken,
+                vec![NaiveTraitToken::mintBatchCall::SIGNATURE, NaiveTraitToken::setTraitsCall::SIGNATURE],
             ),
             (
                 Artifact::NaiveUriToken,
@@ -257,9 +364,9 @@ mod tests {
             let constructor = abi.iter().find(|item| item.kind == "constructor").unwrap();
             let kinds: Vec<&str> = constructor.inputs.iter().map(|input| input.kind.as_str()).collect();
             let expected = match artifact {
-                Artifact::EpochOracle => "address,address,address,address[],uint8,address",
-                Artifact::LivingToken => "string,string,address,address,uint96",
-                Artifact::NaiveUriToken => "string,string,address",
+                Artifact::EpochOracle => "address,tuple",
+                Artifact::LivingToken => "string,string,address,address,uint96,address,uint32",
+                Artifact::NaiveTraitToken | Artifact::NaiveUriToken => "string,string,address",
             };
             assert_eq!(kinds.join(","), expected);
         }

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256, keccak256};
 use alloy_sol_types::SolConstructor;
 
-use crate::contracts::{Artifact, NaiveURIToken};
+use crate::contracts::{Artifact, NaiveTraitToken, NaiveURIToken};
 use crate::{ChainError, Client, Clock, DevChain, DevChainConfig, Key};
 
 /// What a batch may cost by our bound, below the cap of a transaction (16,777,216, EIP-7825).
@@ -70,6 +70,40 @@ pub fn naive_gas(updates: impl Iterator<Item = (u64, Vec<(u64, String)>)>) -> Re
         send(&client, token, epoch, &mut batch, &mut gas)?;
     }
     Ok(gas)
+}
+
+/// What a trait in storage for each token costs (ERC-7496, written by the owner alone): the gas of one update of a
+/// token that had a value before, on average, the base cost of the transactions (500 tokens each) included.
+pub fn naive_trait_gas(tokens: u64) -> Result<f64, ChainError> {
+    let config = DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() };
+    let client = Client::new(Arc::new(DevChain::memory(config)), Key::dev(0)?)?;
+    let owner = client.address();
+    let arguments = NaiveTraitToken::constructorCall {
+        name: "Naive".to_string(),
+        symbol: "NAIVE".to_string(),
+        initialOwner: owner,
+    };
+    let code = Artifact::NaiveTraitToken.bytecode()?;
+    let (token, _) = client.deploy("creating the naive token", &code, &arguments.abi_encode())?;
+    let mut gas = 0;
+    let mut first = 1;
+    while first <= tokens {
+        let last = tokens.min(first + MINT_BATCH - 1);
+        let count = U256::from(last - first + 1);
+        client.send("minting", token, &NaiveTraitToken::mintBatchCall { to: owner, count })?;
+        let set = |value: u64| {
+            let call = NaiveTraitToken::setTraitsCall {
+                traitKey: keccak256("strength"),
+                ids: (first..=last).map(U256::from).collect(),
+                values: (first..=last).map(|id| B256::from(U256::from(value + id))).collect(),
+            };
+            client.send("setting a trait", token, &call)
+        };
+        set(1_000)?;
+        gas += set(2_000)?.gas_used;
+        first = last + 1;
+    }
+    Ok(gas as f64 / tokens.max(1) as f64)
 }
 
 fn send(

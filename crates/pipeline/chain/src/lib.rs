@@ -3,7 +3,9 @@
 //! * [`Rpc`] is a JSON-RPC endpoint: [`HttpRpc`] for a node, [`DevChain`] in the process.
 //! * [`Client`] signs, sends and waits; [`Publisher`] deploys the contracts, posts epochs and mints.
 //! * [`ChainReader`] is the auditor's view: it needs an endpoint and the token's address, no key.
-//! * [`naive_gas`] measures what the textbook design would have cost for the same updates.
+//! * [`hot_traits`] writes the hot traits of a report.
+//! * [`naive_gas`] measures what the textbook design would have cost for the same updates, [`naive_trait_gas`] what
+//!   a trait in storage for each token costs.
 //!
 //! Invariants:
 //!
@@ -20,6 +22,7 @@ pub mod contracts;
 mod devchain;
 mod error;
 mod gas;
+mod hot;
 mod publish;
 mod reader;
 mod revert;
@@ -27,10 +30,11 @@ mod rpc;
 
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use client::{Client, Key, Mined};
-pub use config::{Clock, DeployConfig, DevChainConfig};
+pub use config::{Clock, ContractSettings, DeployConfig, DevChainConfig};
 pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain};
 pub use error::ChainError;
-pub use gas::{NaiveGas, naive_gas};
-pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher};
+pub use gas::{NaiveGas, naive_gas, naive_trait_gas};
+pub use hot::hot_traits;
+pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher, Quorum};
 pub use reader::{ChainReader, CommitteeConfig, PostedReport};
 pub use rpc::{HttpRpc, Rpc};

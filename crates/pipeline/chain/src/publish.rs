@@ -1,11 +1,11 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_sol_types::SolConstructor;
-use enliven_types::SignedReport;
+use alloy_sol_types::{SolCall, SolConstructor};
+use enliven_types::{Report, SignedReport};
 use serde::{Deserialize, Serialize};
 
 use crate::contracts::{Artifact, EpochOracle, LivingToken};
 use crate::reader::{self, ChainReader};
-use crate::{ChainError, Client, DeployConfig};
+use crate::{ChainError, Client, ContractSettings, DeployConfig};
 
 /// Tokens in one mint transaction; a mint costs some 26,000 gas, and a transaction may ask for
 /// 16,777,216.
@@ -25,7 +25,16 @@ pub struct Deployment {
     pub block: u64,
 }
 
-/// What the oracle accepted last.
+/// Who signs by signatures of their own, and how many of them it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quorum {
+    /// The signers, in the order of the signature bits.
+    pub signers: Vec<Address>,
+    /// How many of them a report needs.
+    pub threshold: u8,
+}
+
+/// What the token accepted last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastEpoch {
     /// The epoch's number; 0 before the first.
@@ -70,10 +79,19 @@ pub struct Publisher {
 }
 
 impl Publisher {
+    /// Creates the token and its oracle with the plain settings; see [`Publisher::deploy_with`].
+    pub fn deploy(client: Client, config: &DeployConfig) -> Result<Publisher, ChainError> {
+        Publisher::deploy_with(client, config, &ContractSettings::default())
+    }
+
     /// Creates the token and its oracle, and makes the token believe the oracle.
     ///
     /// The client's key pays, may mint, and owns the token until the configured owner accepts it.
-    pub fn deploy(client: Client, config: &DeployConfig) -> Result<Publisher, ChainError> {
+    pub fn deploy_with(
+        client: Client,
+        config: &DeployConfig,
+        settings: &ContractSettings,
+    ) -> Result<Publisher, ChainError> {
         config.check()?;
         let deployer = client.address();
         let owner = config.owner.unwrap_or(deployer);
@@ -83,20 +101,14 @@ impl Publisher {
             initialOwner: deployer,
             royaltyReceiver: config.royalty_receiver.unwrap_or(owner),
             royaltyBps: alloy_primitives::Uint::from(config.royalty_bps),
+            initialGuardian: config.guardian.unwrap_or_default(),
+            delay: settings.delay_s,
         };
         let code = Artifact::LivingToken.bytecode()?;
         let (token, mined) = client.deploy("creating the token", &code, &arguments.abi_encode())?;
         let block = mined.block;
-        let arguments = EpochOracle::constructorCall {
-            initialOwner: owner,
-            initialGuardian: config.guardian.unwrap_or_default(),
-            token,
-            initialSigners: config.signers.clone(),
-            initialThreshold: config.threshold,
-            predecessor: Address::ZERO,
-        };
-        let code = Artifact::EpochOracle.bytecode()?;
-        let (oracle, _) = client.deploy("creating the oracle", &code, &arguments.abi_encode())?;
+        let quorum = Quorum { signers: config.signers.clone(), threshold: config.threshold };
+        let oracle = create_oracle(&client, token, 1, &quorum, settings)?;
         client.send("setting the token's oracle", token, &LivingToken::setOracleCall { newOracle: oracle })?;
         if owner != deployer {
             let call = LivingToken::transferOwnershipCall { newOwner: owner };
@@ -132,36 +144,83 @@ impl Publisher {
         &self.client
     }
 
-    /// What the oracle accepted last.
+    /// What the token accepted last.
     pub fn last_epoch(&self) -> Result<LastEpoch, ChainError> {
-        reader::last_epoch(&**self.client.rpc(), self.deployment.oracle)
+        reader::last_epoch(&**self.client.rpc(), self.deployment.token)
     }
 
-    /// Posts an epoch, unless it is there already.
+    /// The generation of the committee that signs now; a report names it.
+    pub fn config_count(&self) -> Result<u64, ChainError> {
+        self.client.call(self.deployment.oracle, &EpochOracle::configCountCall {})
+    }
+
+    /// Creates the oracle of the next committee, and proposes it to the token; the client's key must own the
+    /// token. The oracle is returned; [`Publisher::take_on`] it after the delay.
+    pub fn propose_oracle(&self, quorum: &Quorum, settings: &ContractSettings) -> Result<Address, ChainError> {
+        let token = self.deployment.token;
+        let oracle = create_oracle(&self.client, token, self.config_count()? + 1, quorum, settings)?;
+        let call = LivingToken::setOracleCall { newOracle: oracle }.abi_encode();
+        self.client.send("proposing an oracle", token, &LivingToken::proposeCall { call: call.into() })?;
+        Ok(oracle)
+    }
+
+    /// Makes the token believe an oracle that was proposed long enough ago.
+    pub fn take_on(self, oracle: Address) -> Result<Publisher, ChainError> {
+        let call = LivingToken::setOracleCall { newOracle: oracle };
+        self.client.send("setting the token's oracle", self.deployment.token, &call)?;
+        Ok(Publisher { deployment: Deployment { oracle, ..self.deployment }, client: self.client })
+    }
+
+    /// Posts an epoch with the signatures of a quorum, unless it is there already.
     ///
     /// Errors: [`ChainError::Conflict`] if the chain has another state for this epoch,
     /// [`ChainError::OutOfOrder`] if an earlier epoch is missing, [`ChainError::Reverted`] with the
     /// contract's reason if it refuses.
     pub fn post(&self, signed: &SignedReport) -> Result<Posted, ChainError> {
-        let epoch = signed.report.epoch;
-        let last = self.last_epoch()?;
-        if epoch <= last.epoch {
-            return self.find(signed);
-        }
-        if epoch != last.epoch + 1 {
-            return Err(ChainError::OutOfOrder { epoch, last: last.epoch, next: last.epoch + 1 });
-        }
-        let call = EpochOracle::postCall {
+        let call = EpochOracle::postCommitteeCall {
             report: report_to_contract(&signed.report),
             bitmap: signed.signers,
             signatures: Bytes::from(signed.signatures.concat()),
         };
-        match self.client.send(&format!("posting epoch {epoch}"), self.deployment.oracle, &call) {
+        self.post_once(&signed.report, &call)
+    }
+
+    /// Posts an epoch together with [`crate::hot_traits`], whose keccak-256 was signed with the report
+    /// ([`Report::hot_signing_digest`]), unless it is there already.
+    pub fn post_hot(&self, signed: &SignedReport, hot: &[u8]) -> Result<Posted, ChainError> {
+        let call = EpochOracle::postCommitteeHotCall {
+            report: report_to_contract(&signed.report),
+            hot: Bytes::copy_from_slice(hot),
+            bitmap: signed.signers,
+            signatures: Bytes::from(signed.signatures.concat()),
+        };
+        self.post_once(&signed.report, &call)
+    }
+
+    /// Posts an epoch with the signature of the group (the commitment's x and y, and the response), unless it
+    /// is there already.
+    pub fn post_by_group(&self, report: &Report, signature: &[u8; 96]) -> Result<Posted, ChainError> {
+        let word = |place: usize| B256::from_slice(&signature[32 * place..32 * place + 32]);
+        let call =
+            EpochOracle::postByGroupCall { report: report_to_contract(report), rx: word(0), ry: word(1), z: word(2) };
+        self.post_once(report, &call)
+    }
+
+    fn post_once<C: SolCall>(&self, report: &Report, call: &C) -> Result<Posted, ChainError> {
+        let epoch = report.epoch;
+        let last = self.last_epoch()?;
+        if epoch <= last.epoch {
+            return self.find(report);
+        }
+        if epoch != last.epoch + 1 {
+            return Err(ChainError::OutOfOrder { epoch, last: last.epoch, next: last.epoch + 1 });
+        }
+        match self.client.send(&format!("posting epoch {epoch}"), self.deployment.oracle, call) {
             Ok(mined) => {
                 Ok(Posted { tx_hash: mined.tx_hash, block: mined.block, gas_used: mined.gas_used, already: false })
             }
             // Anyone may post, so somebody may have been faster.
-            Err(ChainError::Reverted { .. }) if self.last_epoch()?.epoch >= epoch => self.find(signed),
+            Err(ChainError::Reverted { .. }) if self.last_epoch()?.epoch >= epoch => self.find(report),
             Err(error) => Err(error),
         }
     }
@@ -188,9 +247,9 @@ impl Publisher {
     }
 
     /// The transaction of an epoch that is on chain, if it says the same as ours.
-    fn find(&self, signed: &SignedReport) -> Result<Posted, ChainError> {
+    fn find(&self, ours: &Report) -> Result<Posted, ChainError> {
         let rpc = self.client.rpc();
-        let epoch = signed.report.epoch;
+        let epoch = ours.epoch;
         let reader = ChainReader::open(rpc.clone(), self.deployment.token)?.from_block(self.deployment.block);
         let Some((report, tx_hash, block)) = reader.accepted(epoch)? else {
             return Err(ChainError::Contract {
@@ -199,11 +258,11 @@ impl Publisher {
                 reason: format!("it is past epoch {epoch} but has no log of it"),
             });
         };
-        if report.state_root != signed.report.state_root || report.directory != signed.report.directory {
+        if report.state_root != ours.state_root || report.directory != ours.directory {
             return Err(ChainError::Conflict {
                 epoch,
                 on_chain: B256::from(report.state_root.0),
-                ours: B256::from(signed.report.state_root.0),
+                ours: B256::from(ours.state_root.0),
             });
         }
         let gas_used = reader::gas_used(&**rpc, tx_hash)?;
@@ -211,8 +270,40 @@ impl Publisher {
     }
 }
 
+fn create_oracle(
+    client: &Client,
+    token: Address,
+    config_count: u64,
+    quorum: &Quorum,
+    settings: &ContractSettings,
+) -> Result<Address, ChainError> {
+    let definitions = &settings.definitions;
+    if definitions.len() > ContractSettings::MAX_DEFINITIONS {
+        let reason =
+            format!("an oracle approves up to {}, not {}", ContractSettings::MAX_DEFINITIONS, definitions.len());
+        return Err(ChainError::Config { field: "definitions", reason });
+    }
+    let group = settings.group_key.unwrap_or([0; 64]);
+    let definitions =
+        definitions.iter().map(|(model, manifest)| EpochOracle::Definition { model: *model, manifest: *manifest });
+    let arguments = EpochOracle::constructorCall {
+        token,
+        config: EpochOracle::Config {
+            configCount: config_count,
+            minInterval: settings.min_interval_s,
+            threshold: quorum.threshold,
+            signers: quorum.signers.clone(),
+            group: EpochOracle::GroupKey { x: U256::from_be_slice(&group[..32]), y: U256::from_be_slice(&group[32..]) },
+            definitions: definitions.collect(),
+        },
+    };
+    let code = Artifact::EpochOracle.bytecode()?;
+    let (oracle, _) = client.deploy("creating the oracle", &code, &arguments.abi_encode())?;
+    Ok(oracle)
+}
+
 /// The report in the contract's own type.
-fn report_to_contract(report: &enliven_types::Report) -> EpochOracle::Report {
+fn report_to_contract(report: &Report) -> EpochOracle::Report {
     let sol = report.to_sol();
     EpochOracle::Report {
         epoch: sol.epoch,

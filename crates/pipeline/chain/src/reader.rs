@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use alloy_rpc_types_eth::{Filter, Log, TransactionReceipt};
 use alloy_sol_types::{SolCall, SolEvent};
 use enliven_types::{Digest, Report, SignedReport};
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use crate::client::{call_view, get, latest_block, logs};
 use crate::contracts::{EpochOracle, LivingToken};
-use crate::{ChainError, LastEpoch, Rpc};
+use crate::{ChainError, DeployConfig, LastEpoch, Rpc};
 
 /// What anybody can read of a collection, from an endpoint and the token's address alone.
 #[derive(Clone)]
@@ -32,8 +33,25 @@ pub struct CommitteeConfig {
     pub signers: Vec<Address>,
     /// How many of them a report needs.
     pub threshold: u8,
+    /// The x and y of the group's key, if there is one that may sign in the signers' place.
+    pub group_key: Option<[u8; 64]>,
+    /// The signers who were ejected since, as bits. What they signed before was good.
+    pub ejected: u64,
     /// The block from which it is in force.
     pub from_block: u64,
+}
+
+impl CommitteeConfig {
+    /// The fewest signers of a report that the oracle accepts since the latest of them was ejected.
+    pub fn needed(&self) -> usize {
+        let gone = self.ejected.count_ones() as usize;
+        let left = self.signers.len().saturating_sub(gone);
+        let threshold = usize::from(self.threshold);
+        if gone == 0 || left == 0 {
+            return threshold;
+        }
+        DeployConfig::minimum_threshold(left).max(threshold.saturating_sub(gone))
+    }
 }
 
 /// An epoch that an oracle accepted.
@@ -41,8 +59,12 @@ pub struct CommitteeConfig {
 pub struct PostedReport {
     /// The oracle that accepted it.
     pub oracle: Address,
-    /// The report and who signed it. The signatures are missing if `unavailable` says why.
+    /// The report and who signed it. The signatures are missing if the group signed, or `unavailable` says why.
     pub signed: SignedReport,
+    /// The keccak-256 of the hot traits that were signed with it.
+    pub hot: Option<Digest>,
+    /// The signature of the group, if it signed: the commitment's x and y, and the response.
+    pub group_signature: Option<[u8; 96]>,
     /// Why the signatures cannot be read, if they cannot. The contract checked them either way.
     pub unavailable: Option<String>,
     /// The block.
@@ -105,9 +127,9 @@ impl ChainReader {
         latest_block(&*self.rpc)
     }
 
-    /// What the oracle accepted last.
+    /// What the token accepted last.
     pub fn last_epoch(&self) -> Result<LastEpoch, ChainError> {
-        last_epoch(&*self.rpc, self.oracle)
+        last_epoch(&*self.rpc, self.token)
     }
 
     /// How many tokens there are; their ids are 1 to this number.
@@ -127,33 +149,58 @@ impl ChainReader {
 
     /// Every oracle that the token ever believed, oldest first.
     pub fn oracles(&self) -> Result<Vec<Address>, ChainError> {
+        Ok(self.oracles_since()?.into_iter().map(|(oracle, _)| oracle).collect())
+    }
+
+    /// The same, with the block from which the token believed each.
+    fn oracles_since(&self) -> Result<Vec<(Address, u64)>, ChainError> {
         let filter = Filter::new().address(self.token).event_signature(LivingToken::OracleSet::SIGNATURE_HASH);
-        let mut oracles: Vec<Address> = Vec::new();
+        let mut oracles: Vec<(Address, u64)> = Vec::new();
         for log in logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)? {
             let oracle = decode::<LivingToken::OracleSet>(&log)?.oracle;
-            if !oracle.is_zero() && !oracles.contains(&oracle) {
-                oracles.push(oracle);
+            if oracles.iter().all(|(known, _)| *known != oracle) {
+                oracles.push((oracle, log.block_number.unwrap_or_default()));
             }
         }
         // Never empty: a log filter without addresses would match every contract.
-        if !oracles.contains(&self.oracle) {
-            oracles.push(self.oracle);
+        if oracles.iter().all(|(known, _)| *known != self.oracle) {
+            oracles.push((self.oracle, self.from_block));
         }
         Ok(oracles)
     }
 
-    /// Every committee of every oracle of the token, oldest first.
+    /// The committee of every oracle of the token, oldest first.
     pub fn configs(&self) -> Result<Vec<CommitteeConfig>, ChainError> {
-        let filter = Filter::new().address(self.oracles()?).event_signature(EpochOracle::ConfigSet::SIGNATURE_HASH);
+        let since = self.oracles_since()?;
+        let oracles: Vec<Address> = since.iter().map(|(oracle, _)| *oracle).collect();
+        // An oracle says who signs when it is created, which is before the token believes it.
+        let all = |topic: B256| {
+            let filter = Filter::new().address(oracles.clone()).event_signature(topic);
+            logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)
+        };
+        let said = all(EpochOracle::ConfigSet::SIGNATURE_HASH)?;
+        let keys = all(EpochOracle::GroupKeySet::SIGNATURE_HASH)?;
         let mut configs = Vec::new();
-        for log in logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)? {
-            let event = decode::<EpochOracle::ConfigSet>(&log)?;
+        for (oracle, from_block) in since {
+            let Some(log) = said.iter().find(|log| log.address() == oracle) else {
+                return Err(wrong_log(format!("the oracle {oracle} never said who signs")));
+            };
+            let event = decode::<EpochOracle::ConfigSet>(log)?;
+            let key = keys.iter().find(|log| log.address() == oracle).map(decode::<EpochOracle::GroupKeySet>);
+            let group_key = key.transpose()?.map(|key| {
+                let mut bytes = [0; 64];
+                bytes[..32].copy_from_slice(&key.x.to_be_bytes::<32>());
+                bytes[32..].copy_from_slice(&key.y.to_be_bytes::<32>());
+                bytes
+            });
             configs.push(CommitteeConfig {
-                oracle: log.address(),
+                oracle,
                 config_count: event.configCount,
                 signers: event.signers,
                 threshold: event.threshold,
-                from_block: log.block_number.unwrap_or_default(),
+                group_key,
+                ejected: call_view(&*self.rpc, oracle, &EpochOracle::ejectedCall {})?,
+                from_block,
             });
         }
         Ok(configs)
@@ -161,37 +208,49 @@ impl ChainReader {
 
     /// Every accepted epoch, oldest first, with the signatures from its transaction.
     pub fn reports(&self) -> Result<Vec<PostedReport>, ChainError> {
-        let filter = Filter::new().address(self.oracles()?).event_signature(EpochOracle::EpochAccepted::SIGNATURE_HASH);
+        let oracles = self.oracles()?;
+        let counts = self.config_counts(&oracles)?;
+        let filter = Filter::new().address(oracles).event_signature(EpochOracle::EpochAccepted::SIGNATURE_HASH);
         let mut reports = Vec::new();
         for log in logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)? {
-            reports.push(self.posted(&log)?);
+            reports.push(self.posted(&log, &counts)?);
         }
         Ok(reports)
     }
 
     /// The report of one accepted epoch, with its transaction and block, without signatures.
     pub(crate) fn accepted(&self, epoch: u64) -> Result<Option<(Report, B256, u64)>, ChainError> {
+        let oracles = self.oracles()?;
+        let counts = self.config_counts(&oracles)?;
         let filter = Filter::new()
-            .address(self.oracles()?)
+            .address(oracles)
             .event_signature(EpochOracle::EpochAccepted::SIGNATURE_HASH)
             .topic1(U256::from(epoch));
         let found = logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)?;
         let Some(log) = found.first() else { return Ok(None) };
-        let event = decode::<EpochOracle::EpochAccepted>(log)?;
+        let report = accepted_report(log, &counts)?;
         let (tx_hash, block) = place(log)?;
-        Ok(Some((report_from_contract(&event.report), tx_hash, block)))
+        Ok(Some((report, tx_hash, block)))
     }
 
-    fn posted(&self, log: &Log) -> Result<PostedReport, ChainError> {
-        let event = decode::<EpochOracle::EpochAccepted>(log)?;
+    /// The config count of each oracle; it never changes.
+    fn config_counts(&self, oracles: &[Address]) -> Result<BTreeMap<Address, u64>, ChainError> {
+        let count = |oracle: &Address| Ok((*oracle, call_view(&*self.rpc, *oracle, &EpochOracle::configCountCall {})?));
+        oracles.iter().map(count).collect()
+    }
+
+    fn posted(&self, log: &Log, counts: &BTreeMap<Address, u64>) -> Result<PostedReport, ChainError> {
+        let report = accepted_report(log, counts)?;
         let (tx_hash, block) = place(log)?;
-        let (signatures, unavailable) = match self.signatures(log.address(), tx_hash, &event)? {
-            Ok(signatures) => (signatures, None),
-            Err(reason) => (Vec::new(), Some(reason.to_string())),
+        let (proof, unavailable) = match self.proof(log.address(), tx_hash, &report)? {
+            Ok(proof) => (proof, None),
+            Err(reason) => (Proof::default(), Some(reason.to_string())),
         };
         Ok(PostedReport {
             oracle: log.address(),
-            signed: SignedReport { report: report_from_contract(&event.report), signers: event.signers, signatures },
+            signed: SignedReport { report, signers: proof.signers, signatures: proof.signatures },
+            hot: proof.hot,
+            group_signature: proof.group,
             unavailable,
             block,
             block_time: log.block_timestamp,
@@ -199,14 +258,14 @@ impl ChainReader {
         })
     }
 
-    /// The signatures from the calldata of a transaction that called `post` itself, or why they
-    /// cannot be read. (A contract may have posted on somebody's behalf, in any encoding.)
-    fn signatures(
+    /// Who signed, from the calldata of a transaction that called the oracle itself, or why that cannot be
+    /// read. (A contract may have posted on somebody's behalf, in any encoding.)
+    fn proof(
         &self,
         oracle: Address,
         tx_hash: B256,
-        event: &EpochOracle::EpochAccepted,
-    ) -> Result<Result<Vec<[u8; 65]>, &'static str>, ChainError> {
+        accepted: &Report,
+    ) -> Result<Result<Proof, &'static str>, ChainError> {
         // Only what is needed, so that a transaction of a type that we do not know is no obstacle.
         #[derive(Deserialize)]
         struct Called {
@@ -218,23 +277,60 @@ impl ChainReader {
         if called.to != Some(oracle) {
             return Ok(Err("the epoch was posted through another contract"));
         }
-        let Ok(call) = EpochOracle::postCall::abi_decode(&called.input) else {
-            return Ok(Err("the transaction did not call post"));
+        let Some((report, proof)) = Proof::decode(&called.input) else {
+            return Ok(Err("the transaction did not post a report"));
         };
-        if call.report != event.report || call.bitmap != event.signers {
+        if report_from_contract(&report) != *accepted {
             return Ok(Err("the transaction's report is not the accepted one"));
         }
-        let (parts, rest) = call.signatures.as_chunks::<65>();
-        if !rest.is_empty() {
-            return Ok(Err("the transaction's signatures are not 65 bytes each"));
-        }
-        Ok(Ok(parts.to_vec()))
+        Ok(proof.ok_or("the transaction's signatures are not 65 bytes each"))
     }
 }
 
-/// What an oracle accepted last.
-pub(crate) fn last_epoch(rpc: &dyn Rpc, oracle: Address) -> Result<LastEpoch, ChainError> {
-    let last = call_view(rpc, oracle, &EpochOracle::lastCall {})?;
+/// What the calldata of a post says beside the report.
+#[derive(Default)]
+struct Proof {
+    signers: u64,
+    signatures: Vec<[u8; 65]>,
+    group: Option<[u8; 96]>,
+    hot: Option<Digest>,
+}
+
+impl Proof {
+    /// The report of a call and who signed it; none for the latter if the signatures are cut off.
+    fn decode(input: &[u8]) -> Option<(EpochOracle::Report, Option<Proof>)> {
+        let group = |words: [B256; 3]| {
+            let mut bytes = [0; 96];
+            words
+                .iter()
+                .zip(bytes.chunks_exact_mut(32))
+                .for_each(|(word, place)| place.copy_from_slice(word.as_slice()));
+            Some(bytes)
+        };
+        let hash = |hot: &Bytes| Some(Digest(keccak256(hot).0));
+        if let Ok(call) = EpochOracle::postCommitteeCall::abi_decode(input) {
+            return Some((call.report, Proof::of_signers(call.bitmap, &call.signatures, None)));
+        }
+        if let Ok(call) = EpochOracle::postCommitteeHotCall::abi_decode(input) {
+            return Some((call.report, Proof::of_signers(call.bitmap, &call.signatures, hash(&call.hot))));
+        }
+        if let Ok(call) = EpochOracle::postByGroupCall::abi_decode(input) {
+            return Some((call.report, Some(Proof { group: group([call.rx, call.ry, call.z]), ..Proof::default() })));
+        }
+        let call = EpochOracle::postByGroupHotCall::abi_decode(input).ok()?;
+        let proof = Proof { group: group([call.rx, call.ry, call.z]), hot: hash(&call.hot), ..Proof::default() };
+        Some((call.report, Some(proof)))
+    }
+
+    fn of_signers(signers: u64, signatures: &[u8], hot: Option<Digest>) -> Option<Proof> {
+        let (parts, rest) = signatures.as_chunks::<65>();
+        rest.is_empty().then(|| Proof { signers, signatures: parts.to_vec(), group: None, hot })
+    }
+}
+
+/// What a token accepted last.
+pub(crate) fn last_epoch(rpc: &dyn Rpc, token: Address) -> Result<LastEpoch, ChainError> {
+    let last = call_view(rpc, token, &LivingToken::lastCall {})?;
     Ok(LastEpoch { epoch: last.epoch, state_root: last.stateRoot, directory: last.directory })
 }
 
@@ -256,6 +352,27 @@ fn place(log: &Log) -> Result<(B256, u64), ChainError> {
 
 fn wrong_log(reason: String) -> ChainError {
     ChainError::Answer { method: "eth_getLogs".to_string(), reason }
+}
+
+/// The report in the log of an accepted epoch; its config count is that of the oracle.
+fn accepted_report(log: &Log, counts: &BTreeMap<Address, u64>) -> Result<Report, ChainError> {
+    let event = decode::<EpochOracle::EpochAccepted>(log)?;
+    let Some(config_count) = counts.get(&log.address()) else {
+        return Err(wrong_log(format!("a log is of {}, which was not asked for", log.address())));
+    };
+    let digest = |word: B256| Digest(word.0);
+    Ok(Report {
+        epoch: event.epoch,
+        config_count: *config_count,
+        valid_until: event.validUntil,
+        previous_root: digest(event.previousRoot),
+        state_root: digest(event.stateRoot),
+        directory: digest(event.directory),
+        receipts_root: digest(event.receiptsRoot),
+        model: digest(event.model),
+        manifest: digest(event.manifest),
+        cut: digest(event.cut),
+    })
 }
 
 fn report_from_contract(report: &EpochOracle::Report) -> Report {

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, Bytes, Signature, TxKind, U256, hex};
+use alloy_primitives::{B256, Bytes, Signature, TxKind, U256, hex, keccak256};
 use alloy_sol_types::SolCall;
-use enliven_chain::contracts::EpochOracle;
+use enliven_chain::contracts::{EpochOracle, LivingToken};
 use enliven_chain::{
-    ChainError, ChainReader, Client, Clock, DEV_ADDRESSES, DeployConfig, DevChain, DevChainConfig, Key, Publisher,
-    naive_gas,
+    ChainError, ChainReader, Client, Clock, ContractSettings, DEV_ADDRESSES, DeployConfig, DevChain, DevChainConfig,
+    Key, Publisher, Quorum, hot_traits, naive_gas,
 };
 use enliven_types::{Digest, Report, SignedReport};
 
@@ -161,15 +161,108 @@ fn a_foreign_owner_gets_both_contracts() {
     let client = Client::new(chain, Key::dev(0).unwrap()).unwrap();
     let config = DeployConfig { owner: Some(DEV_ADDRESSES[9]), ..deploy_config() };
     let publisher = Publisher::deploy(client.clone(), &config).unwrap();
-    let call = EpochOracle::setConfigCall { newSigners: DEV_ADDRESSES[1..4].to_vec(), newThreshold: 3 };
-    let error = client.send("rotating", publisher.deployment().oracle, &call).unwrap_err();
-    assert!(error.to_string().contains("OwnableUnauthorizedAccount"), "{error}");
+    let quorum = Quorum { signers: DEV_ADDRESSES[1..4].to_vec(), threshold: 3 };
+    let settings = ContractSettings::default();
     let owner = Client::new(client.rpc().clone(), Key::dev(9).unwrap()).unwrap();
-    owner.send("rotating", publisher.deployment().oracle, &call).unwrap();
-    let reader = ChainReader::open(client.rpc().clone(), publisher.deployment().token).unwrap();
+    let token = publisher.deployment().token;
+    owner.transact("accepting", TxKind::Call(token), hex!("79ba5097").into(), U256::ZERO).unwrap();
+    let owner = Publisher::attach(owner, publisher.deployment().clone()).unwrap();
+    let error = publisher.propose_oracle(&quorum, &settings).unwrap_err();
+    assert!(error.to_string().contains("OwnableUnauthorizedAccount"), "{error}");
+    let oracle = owner.propose_oracle(&quorum, &settings).unwrap();
+    let owner = owner.take_on(oracle).unwrap();
+    assert_eq!(owner.config_count().unwrap(), 2);
+}
+
+#[test]
+fn a_committee_follows_another_after_the_delay() {
+    let config = DevChainConfig { clock: Clock::Manual, genesis_time_s: 631_000_000, ..DevChainConfig::default() };
+    let chain = Arc::new(DevChain::memory(config));
+    let client = Client::new(chain.clone(), Key::dev(0).unwrap()).unwrap();
+    let settings = ContractSettings {
+        delay_s: 1000,
+        min_interval_s: 60,
+        group_key: None,
+        definitions: vec![(B256::repeat_byte(4), B256::repeat_byte(5))],
+    };
+    let publisher = Publisher::deploy_with(client, &deploy_config(), &settings).unwrap();
+    chain.set_next_timestamp(631_152_000);
+    publisher.post(&sign(&publisher, report(1, Digest::ZERO, 0x11), &[0, 1, 2, 3])).unwrap();
+
+    let second = report(2, Digest([1; 32]), 0x22);
+    let signed = sign(&publisher, second.clone(), &[0, 1, 2, 3]);
+    let error = publisher.post(&signed).unwrap_err().to_string();
+    assert!(error.contains("EpochTooSoon(readyAt: 631152060"), "{error}");
+    chain.set_next_timestamp(631_152_060);
+    publisher.post(&signed).unwrap();
+    let other = Report { model: Digest([9; 32]), ..report(3, Digest([2; 32]), 0x33) };
+    chain.set_next_timestamp(631_153_000);
+    let error = publisher.post(&sign(&publisher, other, &[0, 1, 2, 3])).unwrap_err().to_string();
+    assert!(error.contains("DefinitionNotApproved(model: 0x0909"), "{error}");
+
+    let quorum = Quorum { signers: DEV_ADDRESSES[3..6].to_vec(), threshold: 2 };
+    let oracle = publisher.propose_oracle(&quorum, &settings).unwrap();
+    let error = publisher.clone().take_on(oracle).err().unwrap().to_string();
+    assert!(error.contains("NotReady(readyAt: "), "{error}");
+    chain.set_next_timestamp(631_156_000);
+    let publisher = publisher.take_on(oracle).unwrap();
+    let third = Report { config_count: 2, ..report(3, Digest([2; 32]), 0x33) };
+    // Of the new committee: dev accounts 4 and 5.
+    let digest = third.signing_digest(&Report::domain(31337, oracle.into_array()));
+    let signature = |account| Key::dev(account).unwrap().sign_hash(B256::from(digest.0)).unwrap().as_bytes();
+    let signed = SignedReport { report: third, signers: 0b110, signatures: vec![signature(4), signature(5)] };
+    publisher.post(&signed).unwrap();
+
+    let reader = ChainReader::open(chain, publisher.deployment().token).unwrap();
     let configs = reader.configs().unwrap();
-    assert_eq!((configs[1].config_count, configs[1].signers.len(), configs[1].threshold), (2, 3, 3));
+    assert_eq!((configs[0].config_count, configs[0].signers.len(), configs[0].threshold), (1, 5, 4));
+    assert_eq!((configs[1].config_count, configs[1].signers.len(), configs[1].threshold), (2, 3, 2));
     assert!(configs[1].from_block > configs[0].from_block);
+    let reports = reader.reports().unwrap();
+    assert_eq!(reports.iter().map(|one| one.signed.report.config_count).collect::<Vec<_>>(), [1, 1, 2]);
+    assert_eq!(reports[2].signed, signed);
+    assert!(publisher.post(&signed).unwrap().already);
+}
+
+#[test]
+fn hot_traits_are_posted_with_the_report() {
+    let (chain, publisher) = setup();
+    let token = publisher.deployment().token;
+    let client = publisher.client();
+    publisher.mint(20, DEV_ADDRESSES[0]).unwrap();
+    let key = keccak256("points");
+    let traits = LivingToken::setTraitsCall { keys: Vec::new(), hotKey: key, uri: String::new() };
+    client.send("setting traits", token, &traits).unwrap();
+    let post = |epoch: u64, hot: &[u8]| {
+        let previous = if epoch == 1 { Digest::ZERO } else { Digest([epoch as u8 - 1; 32]) };
+        let report = report(epoch, previous, epoch as u8);
+        let hash = Digest(keccak256(hot).0);
+        let domain = Report::domain(31337, publisher.deployment().oracle.into_array());
+        let digest = report.hot_signing_digest(&domain, hash);
+        let signature = |index: usize| Key::dev(index + 1).unwrap().sign_hash(B256::from(digest.0)).unwrap().as_bytes();
+        let signed = SignedReport { report, signers: 0b1111, signatures: (0..4).map(signature).collect() };
+        (signed, hash)
+    };
+    let hot = hot_traits([1, 2, 17], |token| token as u32 * 1000);
+    let (signed, hash) = post(1, &hot);
+    publisher.post_hot(&signed, &hot).unwrap();
+    let value = |id: u64| client.call(token, &LivingToken::hotTraitCall { tokenId: U256::from(id) }).unwrap();
+    assert_eq!([1, 7, 8, 16, 17, 20].map(value), [1000, 7000, 0, 16_000, 17_000, 20_000]);
+
+    // A frozen token keeps its value; its neighbours do not.
+    client.send("freezing", token, &LivingToken::freezeCall { tokenId: U256::from(2) }).unwrap();
+    let again = hot_traits([1, 2, 17], |token| token as u32 * 7);
+    publisher.post_hot(&post(2, &again).0, &again).unwrap();
+    assert_eq!([1, 2, 3, 17].map(value), [7, 2000, 21, 119]);
+
+    // Other hot traits than those that were signed are refused.
+    let (third, _) = post(3, &again);
+    let error = publisher.post_hot(&third, &hot).unwrap_err().to_string();
+    assert!(error.contains("SignerMismatch"), "{error}");
+    assert!(publisher.post(&third).unwrap_err().to_string().contains("SignerMismatch"));
+
+    let reports = ChainReader::open(chain, token).unwrap().reports().unwrap();
+    assert_eq!((&reports[0].signed, reports[0].hot), (&signed, Some(hash)));
 }
 
 #[test]
@@ -183,7 +276,7 @@ fn a_post_through_another_contract_has_no_readable_signatures() {
     let (forwarder, _) = client.deploy("forwarder", &Bytes::from(forwarder), &[]).unwrap();
     let signed = sign(&publisher, report(1, Digest::ZERO, 0x11), &[0, 1, 2, 3]);
     let sol = signed.report.to_sol();
-    let call = EpochOracle::postCall {
+    let call = EpochOracle::postCommitteeCall {
         report: EpochOracle::Report {
             epoch: sol.epoch,
             configCount: sol.configCount,
@@ -203,7 +296,7 @@ fn a_post_through_another_contract_has_no_readable_signatures() {
     client.transact("forwarding", TxKind::Call(forwarder), data.into(), U256::ZERO).unwrap();
     assert!(publisher.post(&signed).unwrap().already);
     let reports = ChainReader::open(chain, publisher.deployment().token).unwrap().reports().unwrap();
-    assert_eq!((&reports[0].signed.report, reports[0].signed.signers), (&signed.report, signed.signers));
+    assert_eq!(reports[0].signed.report, signed.report);
     assert!(reports[0].signed.signatures.is_empty());
     assert_eq!(reports[0].unavailable.as_deref(), Some("the epoch was posted through another contract"));
 }

@@ -53,20 +53,33 @@ impl Committee {
     pub fn sign(&self, store: &dyn Store, epoch: u64, digests: &[Digest]) -> Result<Vec<Vote>, OracleError> {
         let mut batch = Batch::default();
         for (node, (key, asked)) in self.keys.iter().zip(digests).enumerate() {
-            let place = signed_key(&key.address(), epoch);
-            match store.get(Table::Signed, &place)? {
-                None => batch.put(Table::Signed, place, asked.0),
-                Some(signed) if signed == asked.0 => {}
-                Some(signed) => {
-                    let signed = Digest(signed.try_into().unwrap_or_default());
-                    return Err(OracleError::Equivocation { node, epoch, signed, asked: *asked });
-                }
-            }
+            remember(store, &mut batch, node, &key.address(), epoch, *asked)?;
         }
         store.commit(batch)?;
         let votes = self.keys.iter().zip(digests).enumerate();
         Ok(votes.map(|(node, (key, digest))| Vote { node, digest: *digest, signature: key.sign(*digest) }).collect())
     }
+}
+
+/// Adds to the batch that a node signs this digest for the epoch; an error if it has signed another.
+pub(crate) fn remember(
+    store: &dyn Store,
+    batch: &mut Batch,
+    node: usize,
+    address: &Address,
+    epoch: u64,
+    asked: Digest,
+) -> Result<(), OracleError> {
+    let place = signed_key(address, epoch);
+    match store.get(Table::Signed, &place)? {
+        None => batch.put(Table::Signed, place, asked.0),
+        Some(signed) if signed == asked.0 => {}
+        Some(signed) => {
+            let signed = Digest(signed.try_into().unwrap_or_default());
+            return Err(OracleError::Equivocation { node, epoch, signed, asked });
+        }
+    }
+    Ok(())
 }
 
 fn signed_key(address: &Address, epoch: u64) -> Vec<u8> {

@@ -60,6 +60,12 @@ pub enum OracleError {
         /// Why.
         reason: String,
     },
+    /// A group cannot make its key or its signature.
+    #[error("the group cannot sign: {reason}")]
+    Group {
+        /// Why.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] enliven_store::StoreError),

@@ -6,9 +6,13 @@
 mod committee;
 mod config;
 mod error;
+#[cfg(feature = "frost")]
+pub mod group;
 mod key;
+mod schnorr;
 
 pub use committee::{Committee, Vote, aggregate, check_signatures, quorum};
 pub use config::OracleConfig;
 pub use error::OracleError;
 pub use key::{Address, NodeKey, Signature, recover};
+pub use schnorr::{GroupKey, GroupSignature, check_group_signature};
