@@ -64,18 +64,21 @@ impl Rule {
     }
 }
 
-/// The likeliest class, the first of equal ones, if it is far enough ahead of the one that holds now.
+/// The likeliest class, the first of equal ones, if it is far enough ahead of the one that holds now. The
+/// scores of classes have one scale, so they are compared as whole numbers, and `lead` in the same units.
 pub(crate) fn class_name(classes: &[(usize, String)], lead: f64, scores: &[Score], now: Option<&TraitValue>) -> String {
     let Some((first, others)) = classes.split_first() else { return String::new() };
+    let units = |class: &(usize, String)| scores[class.0].units;
     let mut best = first;
     for class in others {
-        if number(&scores[class.0]) > number(&scores[best.0]) {
+        if units(class) > units(best) {
             best = class;
         }
     }
     let held = classes.iter().find(|(_, name)| matches!(now, Some(TraitValue::Text(text)) if text == name));
+    let ahead = libm::round((lead * power(scores[first.0].scale)).min(MAX_VALUE)) as i64;
     match held {
-        Some(held) if number(&scores[best.0]) - number(&scores[held.0]) < lead => held.1.clone(),
+        Some(held) if units(best).saturating_sub(units(held)) < ahead => held.1.clone(),
         _ => best.1.clone(),
     }
 }
