@@ -81,7 +81,7 @@ impl Data {
 
     /// Opens the embedded chain; outside callers may not set its clock.
     pub fn devchain(&self) -> Result<Arc<DevChain>, CliError> {
-        let config = DevChainConfig { clock: Clock::Manual, time_control: false, ..DevChainConfig::default() };
+        let config = DevChainConfig { clock: Clock::Manual, test_methods: false, ..DevChainConfig::default() };
         Ok(Arc::new(DevChain::open(&self.folder.join("chain.redb"), config)?))
     }
 

@@ -7,14 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use alloy_primitives::B256;
-use enliven_chain::{Client, Clock, DEV_ADDRESSES, DeployConfig, DevChain, DevChainConfig, Key, Publisher};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use enliven_chain::{Client, Clock, DEV_ADDRESSES, DeployConfig, DevChain, DevChainConfig, Key, Publisher, Rpc};
 use enliven_types::{Digest, Report, SignedReport};
+use serde_json::json;
 
 const EPOCHS: u64 = 900;
 const TOKENS: u64 = 10_000;
+const TRANSFERS: u64 = 20_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("transactions per second: {:.0} transfers in memory", transfer_all()?);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("chain.redb");
     let memory = post_all(DevChain::memory(config()))?;
@@ -32,6 +37,32 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn config() -> DevChainConfig {
     DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() }
+}
+
+/// Sends transfers that were signed before, one block each; returns how many a second.
+fn transfer_all() -> Result<f64, Box<dyn Error>> {
+    let chain = DevChain::memory(config());
+    let key = Key::dev(0)?;
+    let mut raws: Vec<Bytes> = Vec::new();
+    for nonce in 0..TRANSFERS {
+        let transaction = TxEip1559 {
+            chain_id: chain.chain_id(),
+            nonce,
+            gas_limit: 21_000,
+            max_fee_per_gas: 2_000_000_000,
+            max_priority_fee_per_gas: 1,
+            to: TxKind::Call(Address::left_padding_from(&(nonce % 1000 + 4096).to_be_bytes())),
+            value: U256::from(1),
+            ..TxEip1559::default()
+        };
+        let signature = key.sign_hash(transaction.signature_hash())?;
+        raws.push(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into());
+    }
+    let start = Instant::now();
+    for raw in &raws {
+        chain.request("eth_sendRawTransaction", json!([raw]))?;
+    }
+    Ok(TRANSFERS as f64 / start.elapsed().as_secs_f64())
 }
 
 /// Deploys, mints, and posts 900 epochs with 3 of 3 signatures; returns the posts per second.

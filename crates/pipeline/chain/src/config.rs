@@ -18,9 +18,10 @@ pub struct DevChainConfig {
     pub initial_base_fee_wei: u64,
     /// Where the time of a block comes from when nobody sets it.
     pub clock: Clock,
-    /// Whether callers from outside may set the time and make empty blocks (`evm_*` methods).
-    /// The program itself always may.
-    pub time_control: bool,
+    /// Whether callers from outside may use what only tests need: setting the time, making empty
+    /// blocks, going back to a snapshot, and letting the chain sign with its public keys. The program
+    /// itself always may.
+    pub test_methods: bool,
 }
 
 impl Default for DevChainConfig {
@@ -31,7 +32,7 @@ impl Default for DevChainConfig {
             block_gas_limit: 30_000_000,
             initial_base_fee_wei: 1_000_000_000,
             clock: Clock::Wall,
-            time_control: true,
+            test_methods: false,
         }
     }
 }

@@ -31,7 +31,9 @@ mod rpc;
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use client::{Client, Key, Mined};
 pub use config::{Clock, ContractSettings, DeployConfig, DevChainConfig};
-pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain};
+#[cfg(feature = "socket")]
+pub use devchain::Sockets;
+pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain, Session, TooSlow};
 pub use error::ChainError;
 pub use gas::{NaiveGas, naive_gas, naive_trait_gas};
 pub use hot::hot_traits;

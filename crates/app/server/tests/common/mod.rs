@@ -44,7 +44,7 @@ pub fn collection(size: &Size) -> State {
     ingest(&plan, &*store, folder.path(), |_| {}).unwrap();
 
     let blocks = Arc::new(MemoryBlocks::new());
-    let config = DevChainConfig { clock: Clock::Manual, time_control: false, ..DevChainConfig::default() };
+    let config = DevChainConfig { clock: Clock::Manual, test_methods: false, ..DevChainConfig::default() };
     let chain = Arc::new(DevChain::memory(config));
     let committee = Committee::new((0..4).map(NodeKey::development).collect()).unwrap();
     let deploy = DeployConfig {

@@ -9,6 +9,7 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, B256, Log, U256, keccak256};
 use alloy_rlp::Encodable;
 use alloy_rpc_types_eth as rpc;
+use alloy_trie::EMPTY_ROOT_HASH;
 use revm::context::BlockEnv;
 use revm::context_interface::block::BlobExcessGasAndPrice;
 
@@ -89,6 +90,15 @@ pub(crate) fn seal(mut header: Header, outcome: Option<Outcome>, state: &mut Sta
     let hash = header.hash_slow();
     state.push_hash(hash);
     SealedBlock { header, hash, transactions, receipts, created }
+}
+
+/// A block that is not made yet, without transactions.
+pub(crate) fn sketch(mut header: Header) -> SealedBlock {
+    header.transactions_root = EMPTY_ROOT_HASH;
+    header.receipts_root = EMPTY_ROOT_HASH;
+    header.state_root = B256::ZERO;
+    let hash = header.hash_slow();
+    SealedBlock { header, hash, transactions: Vec::new(), receipts: Vec::new(), created: Vec::new() }
 }
 
 /// What the block's instructions (TIMESTAMP, NUMBER, ...) see.

@@ -8,7 +8,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::{ExecuteEvm, MainBuilder, MainContext};
 
 use super::rpc_error::RpcError;
-use super::state::State;
+use super::view::View;
 use crate::revert;
 
 /// The rules: those that anvil 1.7 also runs by default, so that gas is the same.
@@ -28,7 +28,7 @@ pub(crate) enum Checks {
 
 /// Runs a transaction on the state without changing it.
 pub(crate) fn run(
-    state: &State,
+    state: &View<'_>,
     chain_id: u64,
     block: BlockEnv,
     transaction: TxEnv,
@@ -45,7 +45,7 @@ pub(crate) fn run(
     }
     let mut evm = Context::mainnet().with_db(WrapDatabaseRef(state)).with_cfg(rules).with_block(block).build_mainnet();
     evm.transact(transaction).map_err(|error| match error {
-        EVMError::Transaction(invalid) => RpcError::refused(explain(&invalid)),
+        EVMError::Transaction(invalid) => RpcError::rejected(explain(&invalid)),
         other => RpcError::internal(other.to_string()),
     })
 }

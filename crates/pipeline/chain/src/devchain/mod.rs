@@ -4,24 +4,37 @@
 //! the gas caps, every root and bloom in the headers, EIP-1559 base fees, and durability.
 //!
 //! What is not: one process makes the blocks, one transaction each, at once; nothing ever
-//! reorganises, so `safe` and `finalized` are `latest`. State can be asked for at the newest block
-//! only, there are no state proofs (`eth_getProof`), no queue of early nonces, no filters or
-//! subscriptions, and neither blob nor EIP-7702 transactions. The system contracts of EIP-4788 and
-//! EIP-2935 are not deployed. Fees go to the zero address.
+//! reorganises, so `safe` and `finalized` are `latest`, except that a chain in memory can be taken back
+//! to a snapshot. State can be read at the newest 1,024 blocks and proved at the newest one. There is no
+//! queue of early nonces, and there are neither blob nor EIP-7702 transactions. The system contracts of
+//! EIP-4788 and EIP-2935 are not deployed. Fees go to the zero address.
+//!
+//! Who asks decides what is answered ([`Access`]): the program itself may do everything; callers from
+//! outside may read and send signed transactions, and with `test_methods` also what only tests need.
 
 mod accounts;
 mod block;
+mod calls;
 mod execute;
+mod fees;
+mod filters;
+mod logs;
 mod methods;
 mod rpc_error;
 mod server;
+mod session;
+mod signing;
+#[cfg(feature = "socket")]
+mod socket;
 mod state;
 mod store;
+mod testing;
 mod trie;
+mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy_consensus::transaction::{Recovered, SignerRecoverable};
@@ -33,21 +46,53 @@ use serde_json::Value;
 
 use self::block::{Outcome, SealedBlock};
 use self::execute::Checks;
+use self::filters::Filters;
 use self::rpc_error::RpcError;
-use self::state::State;
+use self::state::{State, Undo};
 use self::store::{Store, StoredBlock};
+use self::testing::Snapshot;
+use self::view::View;
 use crate::{ChainError, Clock, DevChainConfig, Rpc};
 
 pub use accounts::{DEV_ADDRESSES, DEV_KEYS};
+pub use session::{Session, TooSlow};
+#[cfg(feature = "socket")]
+pub use socket::Sockets;
 
 /// The last second of the year 9999: later times would leave no room for the blocks after them.
 const LATEST_TIME: u64 = 253_402_300_799;
+/// So many blocks back, the state can still be read.
+const HISTORY: usize = 1_024;
 
 /// The embedded dev chain. It is its own [`Rpc`] endpoint, and [`DevChain::handle`] answers
 /// JSON-RPC bodies for a server.
 #[derive(Debug)]
 pub struct DevChain {
     inner: RwLock<Inner>,
+    /// Locked before `inner`, where both are needed.
+    filters: Mutex<Filters>,
+    listeners: Mutex<Listeners>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// The program itself.
+    Program,
+    /// A caller on this machine.
+    Outside,
+    /// A page of another origin, which may only read.
+    Reads,
+}
+
+/// Who is told that there is a new block.
+#[derive(Default)]
+struct Listeners(Vec<Box<dyn Fn() + Send>>);
+
+impl std::fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Listeners({})", self.0.len())
+    }
 }
 
 #[derive(Debug)]
@@ -59,7 +104,15 @@ struct Inner {
     numbers: BTreeMap<B256, usize>,
     /// The block number and index of every transaction.
     transactions: BTreeMap<B256, (usize, usize)>,
+    /// What the newest blocks changed, the newest last.
+    undos: VecDeque<Undo>,
     next_timestamp: Option<u64>,
+    /// How far tests have moved the clock, in seconds.
+    clock_offset: u64,
+    snapshots: Vec<Snapshot>,
+    next_snapshot: u64,
+    /// The number of blocks that was left, for every time that the chain was taken back.
+    reverts: Vec<usize>,
     store: Option<Store>,
     /// Why no more blocks can be made, after the file failed.
     broken: Option<String>,
@@ -70,14 +123,14 @@ impl DevChain {
     pub const LIMITS: [&str; 5] = [
         "one process makes the blocks, one transaction each, and nothing ever reorganises",
         "its funded accounts' private keys are public knowledge, so nothing on it has value",
-        "state can be read at the newest block only, and there are no state proofs",
+        "state can be read at the newest 1,024 blocks and proved at the newest one",
         "transactions must arrive in the order of their nonces, and have type 0, 1 or 2",
-        "there are no subscriptions or filters; clients poll",
+        "no traces and no eth_simulateV1; no blob base fee other than 1",
     ];
 
     /// A chain that lives as long as the process.
     pub fn memory(config: DevChainConfig) -> DevChain {
-        DevChain { inner: RwLock::new(Inner::new(config)) }
+        DevChain::around(Inner::new(config))
     }
 
     /// A chain in a file, which is created if it is not there. The blocks in it are executed again,
@@ -94,7 +147,7 @@ impl DevChain {
             }
         }
         inner.store = Some(store);
-        Ok(DevChain { inner: RwLock::new(inner) })
+        Ok(DevChain::around(inner))
     }
 
     /// Sets the time of the next block, in seconds since 1970. A block is always later than the one
@@ -119,8 +172,27 @@ impl DevChain {
         self.read(|inner| inner.config.chain_id)
     }
 
-    fn time_control(&self) -> bool {
-        self.read(|inner| inner.config.time_control)
+    /// Calls `action` after every block from now on, and when the chain was taken back. It must not
+    /// block, nor ask the chain.
+    pub fn on_block(&self, action: impl Fn() + Send + 'static) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).0.push(Box::new(action));
+    }
+
+    fn around(inner: Inner) -> DevChain {
+        DevChain {
+            inner: RwLock::new(inner),
+            filters: Mutex::new(Filters::default()),
+            listeners: Mutex::new(Listeners::default()),
+        }
+    }
+
+    fn test_methods(&self) -> bool {
+        self.read(|inner| inner.config.test_methods)
+    }
+
+    fn filters<T>(&self, action: impl FnOnce(&mut Filters, &Inner) -> T) -> T {
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(|inner| action(&mut filters, inner))
     }
 
     fn read<T>(&self, action: impl FnOnce(&Inner) -> T) -> T {
@@ -128,13 +200,24 @@ impl DevChain {
     }
 
     fn write<T>(&self, action: impl FnOnce(&mut Inner) -> T) -> T {
-        action(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner))
+        let (result, changed) = {
+            let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+            let before = inner.head().hash;
+            let result = action(&mut inner);
+            (result, inner.head().hash != before)
+        };
+        if changed {
+            for listener in &self.listeners.lock().unwrap_or_else(PoisonError::into_inner).0 {
+                listener();
+            }
+        }
+        result
     }
 }
 
 impl Rpc for DevChain {
     fn request(&self, method: &str, params: Value) -> Result<Value, ChainError> {
-        self.call_method(method, &params).map_err(|error| ChainError::Node {
+        self.call_method(method, &params, Access::Program, None).map_err(|error| ChainError::Node {
             method: method.to_string(),
             code: error.code,
             message: error.message,
@@ -156,7 +239,12 @@ impl Inner {
             numbers: BTreeMap::from([(genesis.hash, 0)]),
             blocks: vec![genesis],
             transactions: BTreeMap::new(),
+            undos: VecDeque::new(),
             next_timestamp: None,
+            clock_offset: 0,
+            snapshots: Vec::new(),
+            next_snapshot: 0,
+            reverts: Vec::new(),
             store: None,
             broken: None,
         }
@@ -173,7 +261,10 @@ impl Inner {
     /// The header that the next block starts from.
     fn pending(&self) -> Header {
         let wanted = self.next_timestamp.unwrap_or_else(|| match self.config.clock {
-            Clock::Wall => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+            Clock::Wall => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+                now.saturating_add(self.clock_offset).min(LATEST_TIME)
+            }
             Clock::Manual => 0,
         });
         let earliest = self.head().header.timestamp.saturating_add(1);
@@ -185,7 +276,7 @@ impl Inner {
         let transaction = decode(raw)?;
         let hash = *transaction.tx_hash();
         if self.transactions.contains_key(&hash) {
-            return Err(RpcError::refused("already known"));
+            return Err(RpcError::rejected("already known"));
         }
         self.extend(self.pending(), Some(transaction))?;
         Ok(hash)
@@ -217,14 +308,16 @@ impl Inner {
             return Err(RpcError::internal(reason.clone()));
         }
         let mut outcome = None;
+        let mut undo = Undo::default();
         if let Some(transaction) = transaction {
             let environment = execute::signed_env(transaction.inner(), transaction.signer());
+            let view = View::new(&self.state);
             let ran =
-                execute::run(&self.state, self.config.chain_id, block::environment(&header), environment, Checks::All)?;
+                execute::run(&view, self.config.chain_id, block::environment(&header), environment, Checks::All)?;
             let gas_used = ran.result.tx_gas_used();
             let created = ran.result.created_address();
             let success = ran.result.is_success();
-            self.state.apply(ran.state);
+            undo = self.state.apply(ran.state);
             // What a failed transaction logged is undone with it.
             let logs = match ran.result {
                 ExecutionResult::Success { logs, .. } => logs,
@@ -252,6 +345,8 @@ impl Inner {
         }
         self.numbers.insert(sealed.hash, number);
         self.blocks.push(sealed);
+        self.undos.push_back(undo);
+        self.forget();
         self.next_timestamp = None;
         Ok(())
     }
@@ -270,7 +365,7 @@ fn decode(raw: &Bytes) -> Result<Recovered<TxEnvelope>, RpcError> {
         return Err(RpcError::params(format!("the dev chain takes transactions of type 0, 1 and 2, not {kind}")));
     }
     // Refuses signatures with a high s, as every chain does since EIP-2.
-    transaction.try_into_recovered().map_err(|_| RpcError::refused("invalid sender: the signature is not valid"))
+    transaction.try_into_recovered().map_err(|_| RpcError::rejected("invalid sender: the signature is not valid"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,17 @@ impl RpcError {
         RpcError::new(-32603, message.into())
     }
 
-    /// A transaction or a call cannot be executed.
+    /// A transaction is refused (the code is that of EIP-1474).
+    pub(crate) fn rejected(message: impl Into<String>) -> RpcError {
+        RpcError::new(-32003, message.into())
+    }
+
+    /// A block that is asked for by its hash is not there.
+    pub(crate) fn missing(message: impl Into<String>) -> RpcError {
+        RpcError::new(-32001, message.into())
+    }
+
+    /// A request cannot be carried out.
     pub(crate) fn refused(message: impl Into<String>) -> RpcError {
         RpcError::new(-32000, message.into())
     }

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
-use super::DevChain;
 use super::rpc_error::RpcError;
+use super::session::Subscriptions;
+use super::{Access, DevChain};
 
 /// The longest body that is read.
 const MAX_BODY: usize = 4 << 20;
@@ -14,12 +15,22 @@ impl DevChain {
     /// Answers a JSON-RPC 2.0 body: one request, or a batch of at most 1000. The answer is empty if
     /// the body holds notifications only. Any bytes get an answer; nothing makes this panic.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
+        self.handle_for(body, Access::Outside, None)
+    }
+
+    /// Answers a body for a caller with these rights, and with subscriptions if its connection lasts.
+    pub(super) fn handle_for(
+        &self,
+        body: &[u8],
+        access: Access,
+        mut session: Option<&mut Subscriptions>,
+    ) -> Vec<u8> {
         if body.len() > MAX_BODY {
             return failure(&Value::Null, &RpcError::request(format!("the body is longer than {MAX_BODY} bytes")));
         }
         let requests = match serde_json::from_slice(body) {
             Ok(Value::Array(requests)) => requests,
-            Ok(request) => return self.answer(&request).unwrap_or_default(),
+            Ok(request) => return self.answer(&request, access, session).unwrap_or_default(),
             Err(error) => return failure(&Value::Null, &RpcError::parse(format!("the body is not JSON: {error}"))),
         };
         if requests.is_empty() {
@@ -34,7 +45,7 @@ impl DevChain {
                 let error = RpcError::limit("the batch's answers are too long; ask for less at a time");
                 Some(failure(request.get("id").unwrap_or(&Value::Null), &error))
             } else {
-                self.answer(request)
+                self.answer(request, access, session.as_deref_mut())
             };
             let Some(answer) = answer else { continue };
             if out.len() > 1 {
@@ -50,7 +61,7 @@ impl DevChain {
     }
 
     /// Answers one request; a notification (a request without an id) is carried out silently.
-    fn answer(&self, request: &Value) -> Option<Vec<u8>> {
+    fn answer(&self, request: &Value, access: Access, session: Option<&mut Subscriptions>) -> Option<Vec<u8>> {
         let id = request.get("id");
         let shown = id.unwrap_or(&Value::Null);
         let Some(method) = request.get("method").and_then(Value::as_str) else {
@@ -59,11 +70,8 @@ impl DevChain {
         if shown.is_object() || shown.is_array() || shown.is_boolean() {
             return Some(failure(&Value::Null, &RpcError::request("the id is neither a number nor a text")));
         }
-        let result = if method.starts_with("evm_") && !self.time_control() {
-            Err(RpcError::method(method))
-        } else {
-            self.call_method(method, request.get("params").unwrap_or(&Value::Null))
-        };
+        let params = request.get("params").unwrap_or(&Value::Null);
+        let result = self.call_method(method, params, access, session);
         id?;
         Some(match result {
             Ok(result) => json!({ "jsonrpc": "2.0", "id": shown, "result": result }).to_string().into_bytes(),
@@ -72,6 +80,6 @@ impl DevChain {
     }
 }
 
-fn failure(id: &Value, error: &RpcError) -> Vec<u8> {
+pub(super) fn failure(id: &Value, error: &RpcError) -> Vec<u8> {
     json!({ "jsonrpc": "2.0", "id": id, "error": error.to_json() }).to_string().into_bytes()
 }

@@ -1,10 +1,8 @@
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
-use revm::DatabaseRef;
-use revm::state::{AccountInfo, Bytecode, EvmState};
+use revm::state::{Account, AccountInfo, Bytecode, EvmState};
 
 use super::trie::Trie;
 
@@ -41,6 +39,21 @@ impl Default for Entry {
     }
 }
 
+/// What a block changed, as it was before.
+#[derive(Debug, Default)]
+pub(crate) struct Undo {
+    pub(crate) accounts: BTreeMap<Address, Before>,
+}
+
+/// An account before a block.
+#[derive(Debug)]
+pub(crate) struct Before {
+    /// `None` if there was none.
+    pub(crate) info: Option<AccountInfo>,
+    /// The slots that the block changed.
+    pub(crate) slots: BTreeMap<U256, U256>,
+}
+
 impl State {
     /// Gives a new account its balance; for the genesis block only.
     pub(crate) fn fund(&mut self, address: Address, balance: U256) {
@@ -48,45 +61,69 @@ impl State {
         self.refresh(address);
     }
 
-    /// Takes over what a transaction changed.
-    pub(crate) fn apply(&mut self, changes: EvmState) {
+    /// Takes over what a transaction changed, and returns what it takes to undo it.
+    pub(crate) fn apply(&mut self, changes: EvmState) -> Undo {
+        let mut undo = Undo::default();
         // Ordered, so that nothing here can depend on the order of a hash map.
         let changes: BTreeMap<Address, _> = changes.into_iter().collect();
         for (address, account) in changes {
-            if !account.is_touched() {
-                continue;
+            if account.is_touched() {
+                let before = self.change(address, account);
+                undo.accounts.insert(address, before);
             }
-            if account.is_selfdestructed() || account.info.is_empty() {
+        }
+        undo
+    }
+
+    fn change(&mut self, address: Address, account: Account) -> Before {
+        let mut before = Before { info: self.account(address), slots: BTreeMap::new() };
+        let gone = account.is_selfdestructed() || account.info.is_empty();
+        if (gone || account.is_created())
+            && let Some(entry) = self.accounts.remove(&address)
+        {
+            before.slots = entry.storage;
+        }
+        if gone {
+            self.trie.remove(keccak256(address));
+            return before;
+        }
+        let entry = self.accounts.entry(address).or_default();
+        entry.balance = account.info.balance;
+        entry.nonce = account.info.nonce;
+        entry.code_hash = account.info.code_hash;
+        for (slot, change) in account.storage {
+            if change.is_changed() {
+                let value = entry.set(slot, change.present_value);
+                before.slots.entry(slot).or_insert(value);
+            }
+        }
+        entry.storage_root = entry.trie.root();
+        if let Some(code) = account.info.code
+            && account.info.code_hash != KECCAK256_EMPTY
+        {
+            self.codes.entry(account.info.code_hash).or_insert(code);
+        }
+        self.refresh(address);
+        before
+    }
+
+    /// Takes back the newest block.
+    pub(crate) fn undo(&mut self, undo: Undo) {
+        self.hashes.pop();
+        for (address, before) in undo.accounts {
+            let Some(info) = before.info else {
                 self.accounts.remove(&address);
                 self.trie.remove(keccak256(address));
                 continue;
-            }
-            if account.is_created() {
-                self.accounts.remove(&address);
-            }
+            };
             let entry = self.accounts.entry(address).or_default();
-            entry.balance = account.info.balance;
-            entry.nonce = account.info.nonce;
-            entry.code_hash = account.info.code_hash;
-            for (slot, change) in account.storage {
-                if !change.is_changed() {
-                    continue;
-                }
-                let key = keccak256(slot.to_be_bytes::<32>());
-                if change.present_value.is_zero() {
-                    entry.storage.remove(&slot);
-                    entry.trie.remove(key);
-                } else {
-                    entry.storage.insert(slot, change.present_value);
-                    entry.trie.set(key, alloy_rlp::encode(change.present_value));
-                }
+            entry.balance = info.balance;
+            entry.nonce = info.nonce;
+            entry.code_hash = info.code_hash;
+            for (slot, value) in before.slots {
+                entry.set(slot, value);
             }
             entry.storage_root = entry.trie.root();
-            if let Some(code) = account.info.code
-                && account.info.code_hash != KECCAK256_EMPTY
-            {
-                self.codes.entry(account.info.code_hash).or_insert(code);
-            }
             self.refresh(address);
         }
     }
@@ -101,21 +138,43 @@ impl State {
         self.hashes.push(hash);
     }
 
-    pub(crate) fn balance(&self, address: Address) -> U256 {
-        self.accounts.get(&address).map_or(U256::ZERO, |entry| entry.balance)
+    /// An account without its code.
+    pub(crate) fn account(&self, address: Address) -> Option<AccountInfo> {
+        self.accounts.get(&address).map(|entry| AccountInfo {
+            balance: entry.balance,
+            nonce: entry.nonce,
+            code_hash: entry.code_hash,
+            code: None,
+            ..AccountInfo::default()
+        })
     }
 
-    pub(crate) fn nonce(&self, address: Address) -> u64 {
-        self.accounts.get(&address).map_or(0, |entry| entry.nonce)
-    }
-
-    pub(crate) fn code(&self, address: Address) -> Bytes {
-        let code = self.accounts.get(&address).and_then(|entry| self.codes.get(&entry.code_hash));
-        code.map(Bytecode::original_bytes).unwrap_or_default()
+    pub(crate) fn code(&self, hash: B256) -> Option<&Bytecode> {
+        self.codes.get(&hash)
     }
 
     pub(crate) fn slot(&self, address: Address, slot: U256) -> U256 {
         self.accounts.get(&address).and_then(|entry| entry.storage.get(&slot)).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn block_hash(&self, number: u64) -> Option<B256> {
+        usize::try_from(number).ok().and_then(|number| self.hashes.get(number)).copied()
+    }
+
+    /// The nodes from the state root to an account, or to where it is missing.
+    pub(crate) fn account_proof(&self, address: Address) -> Vec<Bytes> {
+        self.trie.proof(keccak256(address))
+    }
+
+    /// The root of an account's storage.
+    pub(crate) fn storage_root(&self, address: Address) -> B256 {
+        self.accounts.get(&address).map_or(EMPTY_ROOT_HASH, |entry| entry.storage_root)
+    }
+
+    /// The nodes from an account's storage root to a slot, or to where it is missing.
+    pub(crate) fn slot_proof(&self, address: Address, slot: U256) -> Vec<Bytes> {
+        let entry = self.accounts.get(&address);
+        entry.map(|entry| entry.trie.proof(keccak256(slot.to_be_bytes::<32>()))).unwrap_or_default()
     }
 
     /// The state root, computed anew from all accounts and slots.
@@ -143,29 +202,15 @@ impl State {
     }
 }
 
-impl DatabaseRef for State {
-    type Error = Infallible;
-
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
-        Ok(self.accounts.get(&address).map(|entry| AccountInfo {
-            balance: entry.balance,
-            nonce: entry.nonce,
-            code_hash: entry.code_hash,
-            code: None,
-            ..AccountInfo::default()
-        }))
-    }
-
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(self.codes.get(&code_hash).cloned().unwrap_or_default())
-    }
-
-    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Infallible> {
-        Ok(self.slot(address, index))
-    }
-
-    fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {
-        let hash = usize::try_from(number).ok().and_then(|number| self.hashes.get(number));
-        Ok(hash.copied().unwrap_or_default())
+impl Entry {
+    /// Writes a slot, and returns what was in it.
+    fn set(&mut self, slot: U256, value: U256) -> U256 {
+        let key = keccak256(slot.to_be_bytes::<32>());
+        if value.is_zero() {
+            self.trie.remove(key);
+            return self.storage.remove(&slot).unwrap_or_default();
+        }
+        self.trie.set(key, alloy_rlp::encode(value));
+        self.storage.insert(slot, value).unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
+use alloy_trie::proof::ProofRetainer;
 use alloy_trie::{HashBuilder, Nibbles};
 
 /// An Ethereum Merkle-Patricia trie over hashed keys that rehashes only what changed.
@@ -53,15 +54,40 @@ impl Trie {
         }
         builder.root()
     }
+
+    /// The nodes on the way from the root to a leaf, or to where it is missing (EIP-1186). Only the
+    /// leaves that share the key's first byte are hashed.
+    pub(crate) fn proof(&self, key: B256) -> Vec<Bytes> {
+        if self.buckets.is_empty() {
+            return Vec::new();
+        }
+        let target = Nibbles::unpack(key);
+        let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(vec![target]));
+        for (first, bucket) in &self.buckets {
+            if bucket.leaves.len() == 1 || *first == key[0] {
+                for (key, value) in &bucket.leaves {
+                    builder.add_leaf(Nibbles::unpack(key), value);
+                }
+                continue;
+            }
+            let (path, hash) = bucket.top.unwrap_or_else(|| bucket.find_top());
+            builder.add_branch(path, hash, false);
+        }
+        builder.root();
+        builder.take_proof_nodes().into_nodes_sorted().into_iter().map(|(_, node)| node).collect()
+    }
 }
 
 impl Bucket {
     /// The branch node where two or more leaves part. With hashed keys of 32 bytes its encoding is
     /// never shorter than a hash, so it is always referred to by hash.
     fn top(&mut self) -> (Nibbles, B256) {
-        if let Some(top) = self.top {
-            return top;
-        }
+        let top = self.top.unwrap_or_else(|| self.find_top());
+        self.top = Some(top);
+        top
+    }
+
+    fn find_top(&self) -> (Nibbles, B256) {
         let first = self.leaves.keys().next().map(Nibbles::unpack).unwrap_or_default();
         let last = self.leaves.keys().next_back().map(Nibbles::unpack).unwrap_or_default();
         let depth = first.common_prefix_length(&last);
@@ -69,15 +95,14 @@ impl Bucket {
         for (key, value) in &self.leaves {
             builder.add_leaf(Nibbles::unpack(key).slice(depth..), value);
         }
-        let top = (first.slice(..depth), builder.root());
-        self.top = Some(top);
-        top
+        (first.slice(..depth), builder.root())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alloy_primitives::{U256, keccak256};
+    use alloy_trie::proof::verify_proof;
     use alloy_trie::root::storage_root_unhashed;
     use proptest::prelude::*;
 
@@ -101,7 +126,12 @@ mod tests {
                 }
                 if index % every == 0 || index + 1 == steps.len() {
                     let pairs = model.iter().map(|(slot, value)| (B256::from(U256::from(*slot)), U256::from(*value)));
-                    prop_assert_eq!(trie.root(), storage_root_unhashed(pairs));
+                    let root = trie.root();
+                    prop_assert_eq!(root, storage_root_unhashed(pairs));
+                    let value = model.get(slot).map(|value| alloy_rlp::encode(U256::from(*value)));
+                    let proof = trie.proof(key);
+                    prop_assert!(verify_proof(root, Nibbles::unpack(key), value, &proof).is_ok());
+                    prop_assert!(verify_proof(root, Nibbles::unpack(key), Some(vec![9]), &proof).is_err());
                 }
             }
         }
