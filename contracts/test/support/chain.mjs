@@ -49,27 +49,37 @@ export function foundryTool(name) {
   }
 }
 
-async function startAnvil() {
+/** Starts anvil on a free port; `url` is its address, `stop` ends it. */
+export async function startAnvil(args = []) {
   const anvil = foundryTool('anvil');
   if (anvil === undefined) throw new Error('no anvil for this platform (hint: set ENLIVEN_RPC to any dev chain)');
-  const child = spawn(anvil, ['--port', '0', '--hardfork', 'osaka'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const found = await start('anvil', anvil, ['--port', '0', '--hardfork', 'osaka', ...args], /Listening on (\S+)/);
+  return { ...found, url: `http://${found.match}` };
+}
+
+/** Starts the embedded chain on a free port, from the program that the example `devchain` was built to. */
+export async function startDevchain(program) {
+  const found = await start('devchain', program, ['0'], /(http:\S+) chain/);
+  return { ...found, url: found.match };
+}
+
+function start(name, program, args, pattern) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   process.once('exit', () => child.kill());
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill();
-      reject(new Error(`anvil did not listen within ${START_LIMIT_MS} ms`));
+      reject(new Error(`${name} did not listen within ${START_LIMIT_MS} ms`));
     }, START_LIMIT_MS);
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`anvil ended with code ${code} before it listened`)));
+    child.once('exit', (code) => reject(new Error(`${name} ended with code ${code} before it listened`)));
     let text = '';
     child.stdout.on('data', (chunk) => {
       text = (text + chunk).slice(-4096);
-      const listening = /Listening on (\S+)/.exec(text);
+      const listening = pattern.exec(text);
       if (listening === null) return;
       clearTimeout(timer);
-      resolve({ url: `http://${listening[1]}`, stop: () => child.kill() });
+      resolve({ match: listening[1], stop: () => child.kill() });
     });
   });
 }

@@ -6,7 +6,7 @@ use alloy_consensus::{Transaction as _, TxEnvelope, TxType};
 use alloy_eips::eip1559::BaseFeeParams;
 use alloy_eips::eip4895::Withdrawals;
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{Address, B256, Log, U256, keccak256};
+use alloy_primitives::{B256, Log, U256, keccak256};
 use alloy_rlp::Encodable;
 use alloy_rpc_types_eth as rpc;
 use alloy_trie::EMPTY_ROOT_HASH;
@@ -23,8 +23,6 @@ pub(crate) struct SealedBlock {
     pub(crate) hash: B256,
     pub(crate) transactions: Vec<Recovered<TxEnvelope>>,
     pub(crate) receipts: Vec<ReceiptEnvelope<Log>>,
-    /// The address of the contract that each transaction created.
-    pub(crate) created: Vec<Option<Address>>,
 }
 
 /// What executing one transaction gave.
@@ -33,7 +31,6 @@ pub(crate) struct Outcome {
     pub(crate) success: bool,
     pub(crate) gas_used: u64,
     pub(crate) logs: Vec<Log>,
-    pub(crate) created: Option<Address>,
 }
 
 /// Block 0.
@@ -65,7 +62,6 @@ pub(crate) fn next_header(parent: &SealedBlock, timestamp: u64) -> Header {
 pub(crate) fn seal(mut header: Header, outcome: Option<Outcome>, state: &mut State) -> SealedBlock {
     let mut transactions = Vec::new();
     let mut receipts = Vec::new();
-    let mut created = Vec::new();
     if let Some(outcome) = outcome {
         let receipt = Receipt {
             status: Eip658Value::Eip658(outcome.success),
@@ -81,7 +77,6 @@ pub(crate) fn seal(mut header: Header, outcome: Option<Outcome>, state: &mut Sta
             _ => ReceiptEnvelope::Legacy(receipt),
         });
         transactions.push(outcome.transaction);
-        created.push(outcome.created);
     }
     let plain: Vec<&TxEnvelope> = transactions.iter().map(Recovered::inner).collect();
     header.transactions_root = calculate_transaction_root(&plain);
@@ -89,7 +84,7 @@ pub(crate) fn seal(mut header: Header, outcome: Option<Outcome>, state: &mut Sta
     header.state_root = state.root();
     let hash = header.hash_slow();
     state.push_hash(hash);
-    SealedBlock { header, hash, transactions, receipts, created }
+    SealedBlock { header, hash, transactions, receipts }
 }
 
 /// A block that is not made yet, without transactions.
@@ -98,7 +93,7 @@ pub(crate) fn sketch(mut header: Header) -> SealedBlock {
     header.receipts_root = EMPTY_ROOT_HASH;
     header.state_root = B256::ZERO;
     let hash = header.hash_slow();
-    SealedBlock { header, hash, transactions: Vec::new(), receipts: Vec::new(), created: Vec::new() }
+    SealedBlock { header, hash, transactions: Vec::new(), receipts: Vec::new() }
 }
 
 /// What the block's instructions (TIMESTAMP, NUMBER, ...) see.
@@ -175,7 +170,8 @@ impl SealedBlock {
             blob_gas_price: None,
             from: transaction.signer(),
             to: transaction.to(),
-            contract_address: self.created.get(index).copied().flatten(),
+            // As nodes do, whether it succeeded or not.
+            contract_address: transaction.is_create().then(|| transaction.signer().create(transaction.nonce())),
         })
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn run(
     }
     let mut evm = Context::mainnet().with_db(WrapDatabaseRef(state)).with_cfg(rules).with_block(block).build_mainnet();
     evm.transact(transaction).map_err(|error| match error {
-        EVMError::Transaction(invalid) => RpcError::rejected(explain(&invalid)),
+        EVMError::Transaction(invalid) => refuse(&invalid, checks),
         other => RpcError::internal(other.to_string()),
     })
 }
@@ -101,6 +101,20 @@ pub(crate) fn halt_text(reason: &HaltReason) -> String {
         HaltReason::OpcodeNotFound | HaltReason::InvalidFEOpcode => format!("invalid opcode ({reason:?})"),
         other => format!("execution stopped: {other:?}"),
     }
+}
+
+/// The error of a transaction that does not run, with the code that anvil gives it.
+fn refuse(invalid: &InvalidTransaction, checks: Checks) -> RpcError {
+    let gas = matches!(
+        invalid,
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+            | InvalidTransaction::GasFloorMoreThanGasLimit { .. }
+            | InvalidTransaction::TxGasLimitGreaterThanCap { .. }
+    );
+    if gas || checks == Checks::Simulation {
+        return RpcError::refused(explain(invalid));
+    }
+    RpcError::rejected(explain(invalid))
 }
 
 /// Why a transaction is refused, in the words that geth uses and clients look for.

@@ -177,7 +177,7 @@ impl Inner {
     }
 
     fn block_query(&self, method: &str, params: &Params<'_>) -> Result<Value, RpcError> {
-        let id: BlockId = params.get(0, "block")?;
+        let id = block_id(method, params)?;
         let block = self.block(id);
         match method {
             "eth_getBlockByNumber" | "eth_getBlockByHash" => {
@@ -219,11 +219,11 @@ impl Inner {
                 to_json(found.and_then(|(block, index)| raw(block, index)))
             }
             "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
-                let (block, index) = self.place(params)?;
+                let (block, index) = self.place(method, params)?;
                 to_json(block.and_then(|block| block.transaction(index)))
             }
             "eth_getRawTransactionByBlockNumberAndIndex" | "eth_getRawTransactionByBlockHashAndIndex" => {
-                let (block, index) = self.place(params)?;
+                let (block, index) = self.place(method, params)?;
                 to_json(block.and_then(|block| raw(block, index)))
             }
             other => Err(RpcError::method(other)),
@@ -231,9 +231,9 @@ impl Inner {
     }
 
     /// A block and an index in it.
-    fn place(&self, params: &Params<'_>) -> Result<(Option<&SealedBlock>, usize), RpcError> {
+    fn place(&self, method: &str, params: &Params<'_>) -> Result<(Option<&SealedBlock>, usize), RpcError> {
         let index = params.quantity(1, "index")?;
-        Ok((self.block(params.get(0, "block")?), usize::try_from(index).unwrap_or(usize::MAX)))
+        Ok((self.block(block_id(method, params)?), usize::try_from(index).unwrap_or(usize::MAX)))
     }
 
     /// The proof of an account and of some of its slots (EIP-1186), at the newest block.
@@ -314,6 +314,17 @@ impl Inner {
         }
         Ok((view, block.header.clone()))
     }
+}
+
+/// The block that a method's first parameter names: the method's own name says whether by hash or number.
+fn block_id(method: &str, params: &Params<'_>) -> Result<BlockId, RpcError> {
+    if method.contains("ByHash") || method.contains("ByBlockHash") {
+        return params.get::<B256>(0, "block hash").map(BlockId::from);
+    }
+    if method.contains("Number") {
+        return params.get::<BlockNumberOrTag>(0, "block number").map(BlockId::from);
+    }
+    params.get(0, "block")
 }
 
 /// A transaction as it was signed.

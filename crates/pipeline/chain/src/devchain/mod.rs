@@ -315,7 +315,6 @@ impl Inner {
             let ran =
                 execute::run(&view, self.config.chain_id, block::environment(&header), environment, Checks::All)?;
             let gas_used = ran.result.tx_gas_used();
-            let created = ran.result.created_address();
             let success = ran.result.is_success();
             undo = self.state.apply(ran.state);
             // What a failed transaction logged is undone with it.
@@ -323,7 +322,7 @@ impl Inner {
                 ExecutionResult::Success { logs, .. } => logs,
                 _ => Vec::new(),
             };
-            outcome = Some(Outcome { transaction, success, gas_used, logs, created });
+            outcome = Some(Outcome { transaction, success, gas_used, logs });
         }
         let sealed = block::seal(header, outcome, &mut self.state);
         let number = self.blocks.len();

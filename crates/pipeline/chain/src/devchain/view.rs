@@ -66,6 +66,7 @@ impl<'a> View<'a> {
                 info.code_hash = code.hash_slow();
                 self.codes.insert(info.code_hash, code);
             }
+            info.code = None;
             self.accounts.insert(address, Some(info));
             if account.state.is_some() {
                 self.replaced.insert(address);
