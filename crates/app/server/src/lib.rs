@@ -2,8 +2,8 @@
 //! gateway, the dev chain's JSON-RPC, and a plain web page.
 //!
 //! [`Server::bind`] takes the address, [`Server::run`] serves until it is told to stop. Everything is
-//! read through [`enliven_engine::View`]; nothing is written, except that `POST /rpc` hands requests
-//! to the embedded dev chain, if there is one.
+//! read through [`enliven_engine::View`]; nothing is written, except that `/rpc` hands requests
+//! to the embedded dev chain, if there is one: by `POST`, or over WebSocket.
 //!
 //! Invariants:
 //!

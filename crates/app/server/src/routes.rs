@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use crate::answer::{ApiError, json};
 use crate::guard::guard;
@@ -30,7 +30,7 @@ pub(crate) fn router(shared: Arc<Shared>, listen: SocketAddr) -> Router {
         .route("/ipfs/{cid}", get(gateway::root))
         .route("/ipfs/{cid}/", get(gateway::root))
         .route("/ipfs/{cid}/{*path}", get(gateway::below))
-        .route("/rpc", post(rpc::call))
+        .route("/rpc", get(rpc::socket).post(rpc::call))
         .fallback(async || ApiError::not_found("there is nothing at this address", "the page is at /"))
         .method_not_allowed_fallback(async || {
             let error = "this address does not take that method";

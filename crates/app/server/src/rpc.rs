@@ -1,12 +1,15 @@
-//! `POST /rpc`: the embedded dev chain's JSON-RPC.
+//! `/rpc`: the embedded dev chain's JSON-RPC, by `POST` and over WebSocket.
 
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use enliven_chain::DevChain;
 use serde_json::Value;
 
 use crate::answer::{ApiError, bytes};
@@ -21,8 +24,7 @@ pub(crate) async fn call(
     body: Body,
 ) -> Result<Response, ApiError> {
     if shared.state.chain.is_none() {
-        let error = "this collection is not on an embedded chain";
-        return Err(ApiError::not_found(error, "ask the JSON-RPC endpoint of its chain"));
+        return Err(no_chain());
     }
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         let error = format!("the request is longer than {MAX_BODY_BYTES} bytes, or was cut off");
@@ -46,6 +48,25 @@ pub(crate) async fn call(
     Ok(bytes("application/json", "no-store", answer))
 }
 
+/// `GET /rpc`: a WebSocket. Browsers let pages of any origin open one, so those may only read.
+pub(crate) async fn socket(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let sockets = shared.sockets.as_ref().ok_or_else(no_chain)?;
+    let Ok(upgrade) = upgrade else {
+        let error = "this address takes POST, or a WebSocket";
+        return Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, error, "send JSON-RPC by POST"));
+    };
+    sockets.accept(upgrade, is_foreign(&headers)).ok_or_else(ApiError::busy)
+}
+
+fn no_chain() -> ApiError {
+    let error = "this collection is not on an embedded chain";
+    ApiError::not_found(error, "ask the JSON-RPC endpoint of its chain")
+}
+
 /// Whether a browser sends this for a page that is neither on this machine nor an extension. The
 /// dev chain's keys are public, so any page could sign for them.
 fn is_foreign(headers: &HeaderMap) -> bool {
@@ -62,8 +83,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 /// Whether every request of the body is known to change nothing.
 fn only_reads(body: &[u8]) -> bool {
     let reads = |request: &Value| match request.get("method").and_then(Value::as_str) {
-        Some("web3_clientVersion" | "net_version") => true,
-        Some(method) => method.starts_with("eth_") && !method.starts_with("eth_send"),
+        Some(method) => DevChain::is_read(method),
         None => true,
     };
     match serde_json::from_slice(body) {
@@ -99,7 +119,9 @@ mod tests {
         assert!(!is_foreign(&HeaderMap::new()));
         assert!(only_reads(br#"[{"method":"eth_chainId"},{"method":"eth_call"}]"#));
         assert!(!only_reads(br#"[{"method":"eth_chainId"},{"method":"eth_sendRawTransaction"}]"#));
-        assert!(!only_reads(br#"{"method":"evm_mine"}"#));
+        for method in ["evm_mine", "evm_revert", "anvil_mine", "eth_sendTransaction", "eth_sign", "personal_sign"] {
+            assert!(!only_reads(format!(r#"{{"method":"{method}"}}"#).as_bytes()), "{method}");
+        }
         assert!(only_reads(b"not json"));
     }
 }

@@ -62,7 +62,8 @@ impl Server {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|source| ServerError::Listen { address, source })?;
-        let router = router(self.shared, address);
+        let shared = self.shared;
+        let router = router(shared.clone(), address);
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         let (close, closing) = watch::channel(());
         let mut open = JoinSet::new();
@@ -91,6 +92,9 @@ impl Server {
         }
         drop(listener);
         drop(close);
+        if let Some(sockets) = &shared.sockets {
+            sockets.close(GRACE).await;
+        }
         while open.join_next().await.is_some() {}
         Ok(())
     }
@@ -105,7 +109,8 @@ async fn serve(stream: TcpStream, router: Router, mut closing: watch::Receiver<(
         .header_read_timeout(HEAD)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use enliven_chain::{Deployment, DevChain};
+use enliven_chain::{Deployment, DevChain, Sockets};
 use enliven_engine::View;
 use tokio::sync::Semaphore;
 
@@ -26,13 +26,16 @@ pub struct State {
 /// What every request handler gets.
 pub(crate) struct Shared {
     pub state: State,
+    /// The WebSocket connections of the embedded chain.
+    pub sockets: Option<Sockets>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     turns: Arc<Semaphore>,
 }
 
 impl Shared {
     pub fn new(state: State) -> Arc<Shared> {
-        Arc::new(Shared { state, snapshot: Mutex::new(None), turns: Arc::new(Semaphore::new(READS)) })
+        let sockets = state.chain.clone().map(Sockets::new);
+        Arc::new(Shared { state, sockets, snapshot: Mutex::new(None), turns: Arc::new(Semaphore::new(READS)) })
     }
 
     pub fn view(&self) -> &View {

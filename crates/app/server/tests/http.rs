@@ -338,6 +338,136 @@ fn the_chain_is_asked_and_strangers_only_read() {
     assert_eq!((preflight.status, &preflight.headers["access-control-allow-methods"][..]), (204, "POST"));
 }
 
+type Socket = tungstenite::WebSocket<TcpStream>;
+
+fn connect(address: SocketAddr, origin: Option<&str>) -> Result<Socket, u16> {
+    let mut request = tungstenite::client::IntoClientRequest::into_client_request("ws://localhost/rpc").unwrap();
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    match tungstenite::client(request, stream) {
+        Ok((socket, _)) => Ok(socket),
+        Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn call(socket: &mut Socket, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    socket.send(body.to_string().into()).unwrap();
+    read(socket)
+}
+
+fn read(socket: &mut Socket) -> Value {
+    loop {
+        match socket.read().unwrap() {
+            tungstenite::Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+            tungstenite::Message::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The code and the reason with which the server ends a connection.
+fn ending(socket: &mut Socket) -> (u16, String) {
+    loop {
+        match socket.read().unwrap() {
+            tungstenite::Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
+            tungstenite::Message::Close(None) => panic!("no reason"),
+            _ => {}
+        }
+    }
+}
+
+/// A transaction of the chain's sixth account, whose key is public.
+fn payment(nonce: u64) -> String {
+    use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+    use alloy_eips::eip2718::Encodable2718;
+    let transaction = TxEip1559 {
+        chain_id: 31337,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: 10_000_000_000,
+        to: alloy_primitives::TxKind::Call(Default::default()),
+        ..TxEip1559::default()
+    };
+    let signature = enliven_chain::Key::dev(5).unwrap().sign_hash(transaction.signature_hash()).unwrap();
+    alloy_primitives::hex::encode_prefixed(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718())
+}
+
+#[test]
+fn the_chain_is_followed_over_a_websocket() {
+    let mut socket = connect(server(), None).unwrap();
+    assert_eq!(call(&mut socket, "eth_chainId", json!([]))["result"], "0x7a69");
+    let heads = call(&mut socket, "eth_subscribe", json!(["newHeads"]))["result"].clone();
+    let before = call(&mut socket, "eth_blockNumber", json!([]))["result"].clone();
+    let before = u64::from_str_radix(before.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    // Another client sends, over HTTP; what it signed with a public key is taken, as from anybody.
+    let body = json!({ "id": 1, "method": "eth_sendRawTransaction", "params": [payment(0)] }).to_string();
+    assert!(post("/rpc", &body, "").json()["result"].is_string());
+    let told = read(&mut socket);
+    assert_eq!((&told["method"], &told["params"]["subscription"]), (&json!("eth_subscription"), &heads));
+    assert_eq!(told["params"]["result"]["number"], json!(format!("0x{:x}", before + 1)));
+    assert_eq!(call(&mut socket, "eth_unsubscribe", json!([heads]))["result"], true);
+    // What only tests need is not there, and the chain signs for nobody.
+    for method in ["evm_mine", "evm_snapshot", "evm_revert", "eth_sendTransaction", "eth_sign", "personal_sign"] {
+        assert_eq!(call(&mut socket, method, json!([]))["error"]["code"], -32601, "{method}");
+    }
+    assert_eq!(call(&mut socket, "eth_accounts", json!([]))["result"], json!([]));
+    socket.send("not json".into()).unwrap();
+    assert_eq!(read(&mut socket)["error"]["code"], -32700);
+    // A message that is too long ends the connection, with the reason.
+    let _ = socket.send(" ".repeat((1 << 20) + 1).into());
+    let (code, reason) = ending(&mut socket);
+    assert!(code == 1009 && reason.contains("1048576"), "{code} {reason}");
+}
+
+#[test]
+fn pages_elsewhere_only_read_over_a_websocket() {
+    let mut socket = connect(server(), Some("https://example.org")).unwrap();
+    assert_eq!(call(&mut socket, "eth_chainId", json!([]))["result"], "0x7a69");
+    assert!(call(&mut socket, "eth_subscribe", json!(["newHeads"]))["result"].is_string());
+    let refused = call(&mut socket, "eth_sendRawTransaction", json!([payment(7)]));
+    assert!(refused["error"]["message"].as_str().unwrap().contains("another origin"), "{refused}");
+    let mut own = connect(server(), Some("http://localhost:3000")).unwrap();
+    let refused = call(&mut own, "eth_sendRawTransaction", json!([payment(7)]));
+    assert!(refused["error"]["message"].as_str().unwrap().contains("nonce too high"), "{refused}");
+}
+
+#[test]
+fn websockets_are_counted_and_closed_at_the_end() {
+    let server = Server::bind(
+        ServerConfig { listen: "127.0.0.1:0".parse().unwrap() },
+        common::collection(&common::SMALL),
+    )
+    .unwrap();
+    let address = server.address();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(server.run(stopped)).unwrap();
+    });
+    let mut sockets: Vec<Socket> = (0..64).map(|_| connect(address, None).unwrap()).collect();
+    assert_eq!(connect(address, None).err(), Some(503));
+    drop(sockets.pop());
+    let mut again = connect(address, None);
+    for _ in 0..100 {
+        if again.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        again = connect(address, None);
+    }
+    sockets.push(again.unwrap());
+    stop.send(()).unwrap();
+    for socket in &mut sockets {
+        assert_eq!(ending(socket), (1001, "the server stops".to_string()));
+    }
+    running.join().unwrap();
+}
+
 #[test]
 fn other_hosts_and_methods_are_refused() {
     for host in ["example.org", "localhost.example.org", "10.0.0.1", "a@localhost", ""] {
