@@ -437,12 +437,41 @@ fn pages_elsewhere_only_read_over_a_websocket() {
 }
 
 #[test]
+fn slow_readers_are_let_go() {
+    let state = common::collection(&common::SMALL);
+    let chain = state.chain.clone().unwrap();
+    let address = start(state);
+    let mine = |count: u64| enliven_chain::Rpc::request(&*chain, "anvil_mine", json!([count])).unwrap();
+    // One that is too far behind is told so.
+    let mut socket = connect(address, None).unwrap();
+    call(&mut socket, "eth_subscribe", json!(["newHeads"]));
+    mine(4_200);
+    let (code, reason) = ending(&mut socket);
+    assert!(code == 1013 && reason.contains("too slow: 42"), "{code} {reason}");
+    // One that reads nothing holds up nobody, and is dropped when its buffers are full: of 64 MB it gets
+    // a part.
+    let mut socket = connect(address, None).unwrap();
+    for _ in 0..32 {
+        call(&mut socket, "eth_subscribe", json!(["newHeads"]));
+    }
+    mine(1_200);
+    let mut other = connect(address, None).unwrap();
+    assert_eq!(call(&mut other, "eth_chainId", json!([]))["result"], "0x7a69");
+    std::thread::sleep(Duration::from_secs(12));
+    let mut count = 0;
+    while let Ok(tungstenite::Message::Text(_)) = socket.read() {
+        count += 1;
+    }
+    assert!(count < 32 * 1_200, "{count}");
+    mine(1);
+    assert_eq!(call(&mut other, "eth_chainId", json!([]))["result"], "0x7a69");
+}
+
+#[test]
 fn websockets_are_counted_and_closed_at_the_end() {
-    let server = Server::bind(
-        ServerConfig { listen: "127.0.0.1:0".parse().unwrap() },
-        common::collection(&common::SMALL),
-    )
-    .unwrap();
+    let server =
+        Server::bind(ServerConfig { listen: "127.0.0.1:0".parse().unwrap() }, common::collection(&common::SMALL))
+            .unwrap();
     let address = server.address();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = std::thread::spawn(move || {

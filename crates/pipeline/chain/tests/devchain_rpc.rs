@@ -11,9 +11,7 @@ use alloy_sol_types::{SolCall, SolConstructor};
 use alloy_trie::proof::verify_proof;
 use alloy_trie::{Nibbles, TrieAccount};
 use enliven_chain::contracts::{Artifact, NaiveURIToken};
-use enliven_chain::{
-    ChainError, Client, Clock, DEV_ADDRESSES, DevChain, DevChainConfig, Key, Rpc, Session, TooSlow,
-};
+use enliven_chain::{ChainError, Client, Clock, DEV_ADDRESSES, DevChain, DevChainConfig, Key, Rpc, Session, TooSlow};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -310,7 +308,8 @@ fn proofs_hold_against_the_state_root() {
 fn calls_see_what_they_want_to_be_otherwise() {
     let fixture = fixture();
     let at = Address::repeat_byte(0x55);
-    let call = |overrides: Value| fixture.ask("eth_call", json!([{ "to": at }, "latest", { (at.to_string()): overrides }]));
+    let call =
+        |overrides: Value| fixture.ask("eth_call", json!([{ "to": at }, "latest", { (at.to_string()): overrides }]));
     let word = |value: u64| json!(B256::from(U256::from(value)));
     // SELFBALANCE, SLOAD(0), CALLDATASIZE + 66
     assert_eq!(call(json!({ "code": "0x475f5260205ff3", "balance": "0x7" })), word(7));
@@ -375,7 +374,8 @@ fn run(fixture: &Fixture, steps: &[(u8, u64)]) {
                 let _ = fixture.client.send("set", fixture.token, &call);
             }
             2 => {
-                let pay = json!({ "from": DEV_ADDRESSES[3], "to": Address::with_last_byte(*number as u8), "value": "0x1" });
+                let pay =
+                    json!({ "from": DEV_ADDRESSES[3], "to": Address::with_last_byte(*number as u8), "value": "0x1" });
                 fixture.ask("eth_sendTransaction", json!([pay]));
             }
             _ => {

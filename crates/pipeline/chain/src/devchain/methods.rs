@@ -196,9 +196,7 @@ impl Inner {
             "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
                 to_json(block.map(|block| U64::from(block.transactions.len())))
             }
-            "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => {
-                to_json(block.map(|_| U64::ZERO))
-            }
+            "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => to_json(block.map(|_| U64::ZERO)),
             "eth_getUncleByBlockNumberAndIndex" | "eth_getUncleByBlockHashAndIndex" => Ok(Value::Null),
             other => Err(RpcError::method(other)),
         }
@@ -363,7 +361,6 @@ impl<'a> Params<'a> {
             None => self.get::<U64>(index, name).map(|number| number.to::<u64>()),
         }
     }
-
 }
 
 pub(super) fn to_json<T: Serialize>(value: T) -> Result<Value, RpcError> {

@@ -312,8 +312,7 @@ impl Inner {
         if let Some(transaction) = transaction {
             let environment = execute::signed_env(transaction.inner(), transaction.signer());
             let view = View::new(&self.state);
-            let ran =
-                execute::run(&view, self.config.chain_id, block::environment(&header), environment, Checks::All)?;
+            let ran = execute::run(&view, self.config.chain_id, block::environment(&header), environment, Checks::All)?;
             let gas_used = ran.result.tx_gas_used();
             let success = ran.result.is_success();
             undo = self.state.apply(ran.state);

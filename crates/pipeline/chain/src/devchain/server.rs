@@ -19,12 +19,7 @@ impl DevChain {
     }
 
     /// Answers a body for a caller with these rights, and with subscriptions if its connection lasts.
-    pub(super) fn handle_for(
-        &self,
-        body: &[u8],
-        access: Access,
-        mut session: Option<&mut Subscriptions>,
-    ) -> Vec<u8> {
+    pub(super) fn handle_for(&self, body: &[u8], access: Access, mut session: Option<&mut Subscriptions>) -> Vec<u8> {
         if body.len() > MAX_BODY {
             return failure(&Value::Null, &RpcError::request(format!("the body is longer than {MAX_BODY} bytes")));
         }

@@ -55,7 +55,9 @@ struct Subscription {
 enum Topic {
     Heads,
     /// Hashes of transactions, or whole ones.
-    Transactions { full: bool },
+    Transactions {
+        full: bool,
+    },
     Logs(Kind),
 }
 
