@@ -403,6 +403,21 @@ step('eth_getTransactionReceipt', (saved) => [saved['done again']]);
 step('eth_blockNumber');
 step('eth_feeHistory', ['0x8', 'latest', [25, 75]]);
 
+// A transaction that came too early.
+step('eth_getTransactionCount', [ANN, 'latest'], { save: 'nonce' });
+step('eth_sendRawTransaction', async (saved) => [await signed(Number(saved.nonce) + 1, { to: BOB, value: 9 })], {
+  save: 'early',
+  waits: true,
+});
+step('eth_getTransactionByHash', (saved) => [saved.early]);
+step('eth_getTransactionReceipt', (saved) => [saved.early]);
+step('eth_getTransactionCount', [ANN, 'pending']);
+step('txpool_status');
+step('txpool_content');
+step('eth_sendRawTransaction', async (saved) => [
+  await signed(Number(saved.nonce) + 1, { to: BOB, value: 10, maxFeePerGas: 2_900_000_000 }),
+], { says: /underpriced/ });
+
 // Bodies.
 const body = (raw) => script.push({ raw: typeof raw === 'string' ? raw : JSON.stringify(raw) });
 const ask = { jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] };
@@ -462,6 +477,10 @@ const DIFFERENT = {
   [`eth_getProof ["${STRANGER}",["${word(0)}"],"latest"]`]: {
     why: 'geth: the proof that an empty trie lacks a slot is empty; anvil gives the empty node',
     ours: (anvil) => ({ ...anvil.result, storageProof: [{ ...anvil.result.storageProof[0], proof: [] }] }),
+  },
+  'eth_getTransactionByHash (saved) => [saved.early]': {
+    why: 'geth: what it offers at most, as it has no block; anvil computes with the base fee of the newest block',
+    ours: (anvil) => ({ ...anvil.result, gasPrice: '0xb2d05e00' }),
   },
   'eth_getBlockTransactionCountByNumber ["0xffff"]': { why: 'geth: null, as for a hash', ours: () => null },
   [`eth_getUncleCountByBlockHash ["${NOWHERE}"]`]: { why: 'geth: null, as for transactions', ours: () => null },
@@ -558,11 +577,11 @@ async function run(url, isAnvil) {
   const saved = {};
   const labels = new Map();
   const answers = [];
-  for (const { method, params, raw, save, time, mend } of script) {
+  for (const { method, params, raw, save, time, mend, waits } of script) {
     const answer =
       raw !== undefined ? await post(url, raw) : await send(url, method, typeof params === 'function' ? await params(saved) : params);
     // anvil answers before it has mined.
-    if (/^eth_send/.test(method) && answer.error === undefined) await mined(url, answer.result);
+    if (/^eth_send/.test(method) && answer.error === undefined && !waits) await mined(url, answer.result);
     if (save !== undefined) {
       assert.ok(answer.error === undefined, `${url} ${method}: ${JSON.stringify(answer.error)}`);
       saved[save] = answer.result;

@@ -15,6 +15,9 @@ import { artifact, deploy, send } from './support/contracts.mjs';
 /** The second account of every anvil, so that these transactions do not mix with those of the fixture. */
 const KEY = '0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d';
 
+/** The fifth. */
+const OTHER_KEY = '0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a';
+
 const { abi } = artifact('NaiveURIToken');
 
 let chain;
@@ -250,6 +253,21 @@ test('a wallet in a page: viem', async () => {
   assert.equal(receipt.gasUsed, 21_000n);
   const proof = await reader.getProof({ address, storageKeys: [`0x${'00'.repeat(32)}`] });
   assert.equal(proof.storageProof[0].value, BigInt(await reader.getStorageAt({ address, slot: '0x0' })));
+});
+
+test('transactions that overtake one another are all mined', async () => {
+  const wallet = new Wallet(OTHER_KEY, chain.provider);
+  const nonce = await wallet.getNonce();
+  const fees = { maxFeePerGas: 20_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n, gasLimit: 21_000n };
+  const sent = [];
+  for (const ahead of [3, 1, 2]) {
+    sent.push(await wallet.sendTransaction({ nonce: nonce + ahead, ...fees, to: wallet }));
+  }
+  assert.equal((await chain.provider.getTransaction(sent[0].hash)).blockNumber, null);
+  sent.push(await wallet.sendTransaction({ nonce, ...fees, to: wallet }));
+  const receipts = await Promise.all(sent.map((transaction) => transaction.wait()));
+  assert.ok(receipts.every((receipt) => receipt.status === 1));
+  assert.equal(await wallet.getNonce(), nonce + 4);
 });
 
 test('snapshots and time with viem', async () => {

@@ -432,8 +432,8 @@ fn pages_elsewhere_only_read_over_a_websocket() {
     let refused = call(&mut socket, "eth_sendRawTransaction", json!([payment(7)]));
     assert!(refused["error"]["message"].as_str().unwrap().contains("another origin"), "{refused}");
     let mut own = connect(server(), Some("http://localhost:3000")).unwrap();
-    let refused = call(&mut own, "eth_sendRawTransaction", json!([payment(7)]));
-    assert!(refused["error"]["message"].as_str().unwrap().contains("nonce too high"), "{refused}");
+    // An early one waits for those before it.
+    assert!(call(&mut own, "eth_sendRawTransaction", json!([payment(7)]))["result"].is_string());
 }
 
 #[test]

@@ -120,7 +120,9 @@ fn bad_transactions_are_refused_in_words_that_clients_know() {
         ..Default::default()
     };
     let cases = [
-        (TxEip1559 { nonce: 1, ..good.clone() }, "nonce too high"),
+        (TxEip1559 { nonce: 1, gas_limit: 16_777_217, ..good.clone() }, "gas limit too high"),
+        (TxEip1559 { nonce: 1, chain_id: 1, ..good.clone() }, "invalid chain id"),
+        (TxEip1559 { nonce: 1, value: U256::MAX / U256::from(2), ..good.clone() }, "insufficient funds"),
         (TxEip1559 { chain_id: 1, ..good.clone() }, "invalid chain id"),
         (TxEip1559 { gas_limit: 20_999, ..good.clone() }, "intrinsic gas too low"),
         (TxEip1559 { gas_limit: 16_777_217, ..good.clone() }, "gas limit too high"),
@@ -150,6 +152,51 @@ fn bad_transactions_are_refused_in_words_that_clients_know() {
     let again = TxEip1559 { value: U256::from(1), ..good };
     let (_, message) = refusal(&chain, "eth_sendRawTransaction", json!([sign(again, DEV_KEYS[0])]));
     assert_eq!(message, "nonce too low: next nonce 1, tx nonce 0");
+}
+
+#[test]
+fn early_transactions_wait_for_the_ones_before_them() {
+    let (chain, client) = chain();
+    let at = |nonce: u64, fee: u128| {
+        let transaction = TxEip1559 {
+            chain_id: 31337,
+            nonce,
+            max_fee_per_gas: fee,
+            gas_limit: 21_000,
+            to: TxKind::Call(Address::repeat_byte(1)),
+            value: U256::from(1),
+            ..Default::default()
+        };
+        json!([sign(transaction, DEV_KEYS[0])])
+    };
+    let fee = 10_000_000_000;
+    let second: B256 = get(&chain, "eth_sendRawTransaction", at(2, fee));
+    let first: B256 = get(&chain, "eth_sendRawTransaction", at(1, fee));
+    let far: B256 = get(&chain, "eth_sendRawTransaction", at(9, fee));
+    assert_eq!(chain.block_number(), 0);
+    assert_eq!(client.nonce().unwrap(), 0);
+    assert_eq!(chain.request("txpool_status", json!([])).unwrap()["queued"], json!("0x3"));
+    let shown = chain.request("eth_getTransactionByHash", json!([first])).unwrap();
+    assert_eq!((&shown["blockHash"], &shown["nonce"]), (&Value::Null, &json!("0x1")));
+    assert_eq!(chain.request("eth_getTransactionReceipt", json!([first])).unwrap(), Value::Null);
+    let content = chain.request("txpool_content", json!([])).unwrap();
+    assert_eq!(content["queued"][json!(DEV_ADDRESSES[0]).as_str().unwrap()]["9"]["hash"], json!(far));
+    assert_eq!(refusal(&chain, "eth_sendRawTransaction", at(2, fee)).1, "already known");
+    assert_eq!(refusal(&chain, "eth_sendRawTransaction", at(2, fee + 1)).1, "replacement transaction underpriced");
+    let replaced: B256 = get(&chain, "eth_sendRawTransaction", at(2, fee + fee / 10));
+    get::<B256>(&chain, "eth_sendRawTransaction", at(0, fee));
+    assert_eq!(chain.block_number(), 3);
+    for (hash, number) in [(first, 2), (replaced, 3)] {
+        let receipt: TransactionReceipt = get(&chain, "eth_getTransactionReceipt", json!([hash]));
+        assert_eq!(receipt.block_number, Some(number));
+    }
+    assert_eq!(chain.request("eth_getTransactionByHash", json!([second])).unwrap(), Value::Null);
+    assert_eq!(client.nonce().unwrap(), 3);
+    for nonce in 10..73 {
+        get::<B256>(&chain, "eth_sendRawTransaction", at(nonce, fee));
+    }
+    let (code, message) = refusal(&chain, "eth_sendRawTransaction", at(73, fee));
+    assert!(code == -32003 && message.contains("txpool is full"), "{message}");
 }
 
 #[test]

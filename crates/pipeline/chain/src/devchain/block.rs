@@ -96,6 +96,12 @@ pub(crate) fn sketch(mut header: Header) -> SealedBlock {
     SealedBlock { header, hash, transactions: Vec::new(), receipts: Vec::new() }
 }
 
+/// A transaction that is in no block, in JSON-RPC's form.
+pub(crate) fn waiting(transaction: &Recovered<TxEnvelope>) -> rpc::Transaction {
+    let info = TransactionInfo { hash: Some(*transaction.tx_hash()), ..TransactionInfo::default() };
+    rpc::Transaction::from_transaction(transaction.clone(), info)
+}
+
 /// What the block's instructions (TIMESTAMP, NUMBER, ...) see.
 pub(crate) fn environment(header: &Header) -> BlockEnv {
     BlockEnv {

@@ -124,7 +124,7 @@ fn explain(invalid: &InvalidTransaction) -> String {
             format!("nonce too low: next nonce {state}, tx nonce {tx}")
         }
         InvalidTransaction::NonceTooHigh { tx, state } => {
-            format!("nonce too high: next nonce {state}, tx nonce {tx} (the dev chain keeps no queue)")
+            format!("nonce too high: next nonce {state}, tx nonce {tx}")
         }
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
             format!("insufficient funds for gas * price + value: balance {balance}, tx cost {fee}")

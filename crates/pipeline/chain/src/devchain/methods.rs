@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
@@ -131,9 +133,9 @@ impl Inner {
             "eth_estimateGas" => self.estimate_gas(params),
             "eth_createAccessList" => self.create_access_list(params),
             "eth_getLogs" => to_json(self.logs(&params.get(0, "filter")?)?),
-            // Transactions are in a block at once, so none ever waits.
-            "txpool_status" => Ok(json!({ "pending": "0x0", "queued": "0x0" })),
-            "txpool_content" | "txpool_inspect" => Ok(json!({ "pending": {}, "queued": {} })),
+            // Transactions are in a block at once, except those that wait for earlier nonces.
+            "txpool_status" => Ok(json!({ "pending": "0x0", "queued": U64::from(self.queue.len()) })),
+            "txpool_content" => self.waiting(),
             "eth_sign" => {
                 let (address, message) = (params.get(0, "address")?, params.get(1, "message")?);
                 signing::sign_message(address, &message)
@@ -205,8 +207,9 @@ impl Inner {
     fn transaction_query(&self, method: &str, params: &Params<'_>) -> Result<Value, RpcError> {
         match method {
             "eth_getTransactionByHash" => {
-                let found = self.find(params.get(0, "hash")?);
-                to_json(found.and_then(|(block, index)| block.transaction(index)))
+                let hash = params.get(0, "hash")?;
+                let found = self.find(hash).and_then(|(block, index)| block.transaction(index));
+                to_json(found.or_else(|| self.queue.find(hash).map(block::waiting)))
             }
             "eth_getTransactionReceipt" => {
                 let found = self.find(params.get(0, "hash")?);
@@ -226,6 +229,16 @@ impl Inner {
             }
             other => Err(RpcError::method(other)),
         }
+    }
+
+    /// What waits, by sender and nonce.
+    fn waiting(&self) -> Result<Value, RpcError> {
+        let mut queued = BTreeMap::<Address, BTreeMap<String, Value>>::new();
+        for ((sender, nonce), transaction) in self.queue.iter() {
+            let shown = to_json(block::waiting(transaction))?;
+            queued.entry(*sender).or_default().insert(nonce.to_string(), shown);
+        }
+        to_json(json!({ "pending": {}, "queued": queued }))
     }
 
     /// A block and an index in it.

@@ -5,8 +5,8 @@
 //!
 //! What is not: one process makes the blocks, one transaction each, at once; nothing ever
 //! reorganises, so `safe` and `finalized` are `latest`, except that a chain in memory can be taken back
-//! to a snapshot. State can be read at the newest 1,024 blocks and proved at the newest one. There is no
-//! queue of early nonces, and there are neither blob nor EIP-7702 transactions. The system contracts of
+//! to a snapshot. State can be read at the newest 1,024 blocks and proved at the newest one. There are
+//! neither blob nor EIP-7702 transactions. The system contracts of
 //! EIP-4788 and EIP-2935 are not deployed. Fees go to the zero address.
 //!
 //! Who asks decides what is answered ([`Access`]): the program itself may do everything; callers from
@@ -20,6 +20,7 @@ mod fees;
 mod filters;
 mod logs;
 mod methods;
+mod queue;
 mod rpc_error;
 mod server;
 mod session;
@@ -38,7 +39,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy_consensus::transaction::{Recovered, SignerRecoverable};
-use alloy_consensus::{Header, TxEnvelope, TxType};
+use alloy_consensus::{Header, Transaction as _, TxEnvelope, TxType};
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{B256, Bytes};
 use revm::context::result::ExecutionResult;
@@ -47,6 +48,7 @@ use serde_json::Value;
 use self::block::{Outcome, SealedBlock};
 use self::execute::Checks;
 use self::filters::Filters;
+use self::queue::Queue;
 use self::rpc_error::RpcError;
 use self::state::{State, Undo};
 use self::store::{Store, StoredBlock};
@@ -106,6 +108,7 @@ struct Inner {
     transactions: BTreeMap<B256, (usize, usize)>,
     /// What the newest blocks changed, the newest last.
     undos: VecDeque<Undo>,
+    queue: Queue,
     next_timestamp: Option<u64>,
     /// How far tests have moved the clock, in seconds.
     clock_offset: u64,
@@ -124,7 +127,7 @@ impl DevChain {
         "one process makes the blocks, one transaction each, and nothing ever reorganises",
         "its funded accounts' private keys are public knowledge, so nothing on it has value",
         "state can be read at the newest 1,024 blocks and proved at the newest one",
-        "transactions must arrive in the order of their nonces, and have type 0, 1 or 2",
+        "transactions have type 0, 1 or 2; early ones (at most 64 of a sender) wait in memory",
         "no traces and no eth_simulateV1; no blob base fee other than 1",
     ];
 
@@ -240,6 +243,7 @@ impl Inner {
             blocks: vec![genesis],
             transactions: BTreeMap::new(),
             undos: VecDeque::new(),
+            queue: Queue::default(),
             next_timestamp: None,
             clock_offset: 0,
             snapshots: Vec::new(),
@@ -271,14 +275,19 @@ impl Inner {
         block::next_header(self.head(), wanted.max(earliest))
     }
 
-    /// Checks, executes and stores a signed transaction in a block of its own.
+    /// Checks, executes and stores a signed transaction in a block of its own; one that is early waits.
     fn send(&mut self, raw: &Bytes) -> Result<B256, RpcError> {
         let transaction = decode(raw)?;
-        let hash = *transaction.tx_hash();
-        if self.transactions.contains_key(&hash) {
+        let (hash, sender) = (*transaction.tx_hash(), transaction.signer());
+        if self.transactions.contains_key(&hash) || self.queue.find(hash).is_some() {
             return Err(RpcError::rejected("already known"));
         }
+        if transaction.nonce() > View::new(&self.state).nonce(sender) {
+            self.keep_early(transaction)?;
+            return Ok(hash);
+        }
         self.extend(self.pending(), Some(transaction))?;
+        self.run_waiting(sender);
         Ok(hash)
     }
 
