@@ -13,7 +13,7 @@ use alloy_trie::{Nibbles, TrieAccount};
 use enliven_chain::contracts::{Artifact, NaiveURIToken};
 use enliven_chain::{ChainError, Client, Clock, DEV_ADDRESSES, DevChain, DevChainConfig, Key, Rpc, Session, TooSlow};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 alloy_sol_types::sol! {
     function balanceOf(address owner) returns (uint256);
@@ -336,6 +336,30 @@ fn calls_see_what_they_want_to_be_otherwise() {
     }
     let number = json!([{ "data": "0x435f5260205ff3" }, "latest", {}, { "number": "0x99" }]);
     assert_eq!(fixture.ask("eth_call", number), word(0x99));
+}
+
+#[test]
+fn typed_data_cannot_be_endless() {
+    let fixture = fixture();
+    let data = |types: Value| json!([DEV_ADDRESSES[0], { "types": types, "primaryType": "T0", "domain": {}, "message": { "x": [] } }]);
+    let field = |of: String| json!([{ "name": "x", "type": of }, { "name": "y", "type": "bool" }]);
+    // Deep in brackets, deep in types, wide in types, and without end.
+    let deep = json!({ "T0": field(format!("bool{}", "[]".repeat(100_000))) });
+    let long: Map<String, Value> = (0..20_000).map(|at| (format!("T{at}"), field(format!("T{}", at + 1)))).collect();
+    let twice = |at: u8| json!([{ "name": "x", "type": format!("T{at}") }, { "name": "y", "type": format!("T{at}") }]);
+    let wide: Map<String, Value> = (0..30).map(|at| (format!("T{at}"), twice(at + 1))).collect();
+    for types in [deep, json!(long), json!(wide)] {
+        assert_eq!(fixture.refusal("eth_signTypedData_v4", data(types)).0, -32005);
+    }
+    let (code, message) = fixture.refusal("eth_signTypedData_v4", data(json!({ "T0": field("T0[]".to_string()) })));
+    assert!(code == -32602 && message.contains("contains itself"), "{message}");
+    fixture.ask(
+        "eth_signTypedData_v4",
+        json!([
+            DEV_ADDRESSES[0],
+            { "types": { "EIP712Domain": [], "T0": [{ "name": "x", "type": "bool[][]" }] }, "primaryType": "T0", "domain": {}, "message": { "x": [] } },
+        ]),
+    );
 }
 
 proptest! {

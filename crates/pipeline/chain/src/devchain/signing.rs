@@ -1,11 +1,14 @@
 //! Signatures of the dev accounts, whose keys everybody knows. Only chains with `test_methods` give them.
 
+use std::collections::BTreeMap;
+
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEnvelope, TxLegacy};
 use alloy_dyn_abi::TypedData;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, eip191_hash_message};
 use alloy_rpc_types_eth::TransactionRequest;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::execute::TRANSACTION_GAS_CAP;
 use super::fees::TIP;
@@ -14,6 +17,13 @@ use super::rpc_error::RpcError;
 use super::view::View;
 use super::{DEV_ADDRESSES, Inner};
 use crate::Key;
+
+/// The most types of typed data.
+const MAX_TYPES: usize = 32;
+/// The most fields of a type, with those of the types in it.
+const MAX_FIELDS: usize = 1_000;
+/// The longest name of a type, brackets included.
+const MAX_TYPE_TEXT: usize = 64;
 
 impl Inner {
     /// Fills in what a transaction of a dev account lacks, as anvil does, and signs it.
@@ -80,9 +90,62 @@ pub(super) fn sign_message(address: Address, message: &Bytes) -> Result<Value, R
 /// `eth_signTypedData_v4` (EIP-712); the data is an object, or its text.
 pub(super) fn sign_typed_data(params: &Params<'_>) -> Result<Value, RpcError> {
     let key = key(params.get(0, "address")?)?;
-    let data: TypedData = params.get(1, "typed data")?;
+    let data: Value = params.get(1, "typed data")?;
+    let data = match data {
+        Value::String(text) => serde_json::from_str(&text).map_err(unreadable)?,
+        data => data,
+    };
+    check_types(&data)?;
+    let data = TypedData::deserialize(data).map_err(unreadable)?;
     let hash = data.eip712_signing_hash().map_err(|error| RpcError::params(format!("the typed data: {error}")))?;
     sign(&key, hash)
+}
+
+fn unreadable(error: serde_json::Error) -> RpcError {
+    RpcError::params(format!("the typed data: {error}"))
+}
+
+/// Refuses types that would take a library that resolves them recursively too deep, or too long.
+fn check_types(data: &Value) -> Result<(), RpcError> {
+    let Some(types) = data.get("types").and_then(Value::as_object) else { return Ok(()) };
+    if types.len() > MAX_TYPES {
+        return Err(RpcError::limit(format!("typed data has at most {MAX_TYPES} types")));
+    }
+    let mut sizes = BTreeMap::new();
+    for name in types.keys() {
+        expand(name, types, &mut sizes)?;
+    }
+    Ok(())
+}
+
+/// How many fields a type has, with those of the types in it. A type that is being expanded has no size
+/// yet; the depth is at most the number of types.
+fn expand<'a>(
+    name: &'a str,
+    types: &'a Map<String, Value>,
+    sizes: &mut BTreeMap<&'a str, Option<usize>>,
+) -> Result<usize, RpcError> {
+    let Some(fields) = types.get(name).and_then(Value::as_array) else { return Ok(1) };
+    match sizes.get(name) {
+        Some(Some(size)) => return Ok(*size),
+        Some(None) => return Err(RpcError::params("the typed data: a type contains itself")),
+        None => {}
+    }
+    sizes.insert(name, None);
+    let mut size: usize = 1;
+    for field in fields {
+        let of = field.get("type").and_then(Value::as_str).unwrap_or_default();
+        if of.len() > MAX_TYPE_TEXT {
+            return Err(RpcError::limit(format!("the name of a type has at most {MAX_TYPE_TEXT} characters")));
+        }
+        let base = of.split('[').next().unwrap_or_default();
+        size = size.saturating_add(expand(base, types, sizes)?);
+        if size > MAX_FIELDS {
+            return Err(RpcError::limit(format!("typed data has at most {MAX_FIELDS} fields, nested ones counted")));
+        }
+    }
+    sizes.insert(name, Some(size));
+    Ok(size)
 }
 
 fn sign(key: &Key, hash: B256) -> Result<Value, RpcError> {
