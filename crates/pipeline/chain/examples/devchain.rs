@@ -39,6 +39,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve(port: u16, chain: Arc<DevChain>) -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    for limit in DevChain::LIMITS {
+        eprintln!("limit: {limit}");
+    }
     println!("http://{} chain {} block {}", listener.local_addr()?, chain.chain_id(), chain.block_number());
     let shared = Arc::new(Shared { sockets: Sockets::new(chain.clone()), chain });
     let router = Router::new().route("/", get(socket).post(call)).with_state(shared);
