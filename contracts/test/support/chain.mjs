@@ -59,12 +59,12 @@ export async function startAnvil(args = []) {
 
 /** Starts the embedded chain on a free port, from the program that the example `devchain` was built to. */
 export async function startDevchain(program) {
-  const found = await start('devchain', program, ['0'], /(http:\S+) chain/);
+  const found = await start('devchain', program, ['0'], /(http:\S+) chain/, 'ignore');
   return { ...found, url: found.match };
 }
 
-function start(name, program, args, pattern) {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+function start(name, program, args, pattern, errors = 'inherit') {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', errors] });
   process.once('exit', () => child.kill());
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -14,7 +14,7 @@ use super::filters::Kind;
 use super::rpc_error::RpcError;
 use super::session::Subscriptions;
 use super::view::View;
-use super::{Access, DEV_ADDRESSES, DevChain, Inner, signing};
+use super::{Access, DEV_ADDRESSES, DevChain, Inner, decode, signing};
 
 /// The most slots in one state proof.
 const MAX_PROOF_SLOTS: usize = 1_000;
@@ -65,12 +65,13 @@ impl DevChain {
         let params = Params::new(params)?;
         match method {
             "eth_sendRawTransaction" => {
-                let raw: Bytes = params.get(0, "transaction")?;
-                self.write(|inner| inner.send(&raw)).and_then(to_json)
+                // The sender is recovered before the chain is locked: it takes most of the time.
+                let transaction = decode(&params.get(0, "transaction")?)?;
+                self.write(|inner| inner.send(transaction)).and_then(to_json)
             }
             "eth_sendTransaction" => self.write(|inner| {
-                let raw = inner.sign_request(&params)?;
-                to_json(inner.send(&raw)?)
+                let transaction = decode(&inner.sign_request(&params)?)?;
+                to_json(inner.send(transaction)?)
             }),
             "eth_newFilter" => {
                 let kind = Kind::logs(params.get(0, "filter")?)?;
@@ -180,20 +181,19 @@ impl Inner {
 
     fn block_query(&self, method: &str, params: &Params<'_>) -> Result<Value, RpcError> {
         let id = block_id(method, params)?;
-        let block = self.block(id);
+        let pending = id.is_pending().then(|| block::sketch(self.pending()));
+        let block = pending.as_ref().or_else(|| self.block(id));
         match method {
             "eth_getBlockByNumber" | "eth_getBlockByHash" => {
                 let full = params.get(1, "full")?;
-                if id.is_pending() {
-                    return to_json(block::sketch(self.pending()).to_rpc(full));
-                }
                 to_json(block.map(|block| block.to_rpc(full)))
             }
             "eth_getBlockReceipts" => {
                 let receipts = |block: &SealedBlock| {
                     (0..block.transactions.len()).filter_map(|index| block.receipt(index)).collect::<Vec<_>>()
                 };
-                to_json(block.map(receipts))
+                // A block that is not made has no receipts, not none.
+                to_json(block.filter(|_| pending.is_none()).map(receipts))
             }
             "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
                 to_json(block.map(|block| U64::from(block.transactions.len())))
@@ -244,7 +244,9 @@ impl Inner {
     /// A block and an index in it.
     fn place(&self, method: &str, params: &Params<'_>) -> Result<(Option<&SealedBlock>, usize), RpcError> {
         let index = params.quantity(1, "index")?;
-        Ok((self.block(block_id(method, params)?), usize::try_from(index).unwrap_or(usize::MAX)))
+        let id = block_id(method, params)?;
+        let block = if id.is_pending() { None } else { self.block(id) };
+        Ok((block, usize::try_from(index).unwrap_or(usize::MAX)))
     }
 
     /// The proof of an account and of some of its slots (EIP-1186), at the newest block.

@@ -276,8 +276,7 @@ impl Inner {
     }
 
     /// Checks, executes and stores a signed transaction in a block of its own; one that is early waits.
-    fn send(&mut self, raw: &Bytes) -> Result<B256, RpcError> {
-        let transaction = decode(raw)?;
+    fn send(&mut self, transaction: Recovered<TxEnvelope>) -> Result<B256, RpcError> {
         let (hash, sender) = (*transaction.tx_hash(), transaction.signer());
         if self.transactions.contains_key(&hash) || self.queue.find(hash).is_some() {
             return Err(RpcError::rejected("already known"));
