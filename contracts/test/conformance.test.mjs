@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AbiCoder, Interface, Wallet, concat, getCreateAddress, id, keccak256, toBeHex, zeroPadValue } from 'ethers';
+import { AbiCoder, Interface, Wallet, WebSocketProvider, concat, getCreateAddress, id, keccak256, toBeHex, zeroPadValue } from 'ethers';
 import { foundryTool, startAnvil, startDevchain } from './support/chain.mjs';
 import { artifact } from './support/contracts.mjs';
 
@@ -552,6 +552,68 @@ test('the embedded chain answers as anvil does', { skip }, async () => {
     embedded.stop();
   }
 });
+
+test('subscriptions bring what anvil brings', { skip }, async () => {
+  const anvil = await startAnvil(['--disable-default-create2-deployer', '--gas-limit', '30000000']);
+  const embedded = await startDevchain(program);
+  try {
+    const first = await send(embedded.url, 'eth_feeHistory', ['0x1', 'latest', []]);
+    await send(anvil.url, 'anvil_setNextBlockBaseFeePerGas', [first.result.baseFeePerGas[1]]);
+    const [theirs, found] = [await follow(anvil.url), await follow(embedded.url)];
+    assert.deepEqual(found, theirs);
+    assert.deepEqual(Object.values(found.notes).map((list) => list.length), [3, 3, 4, 1]);
+  } finally {
+    anvil.stop();
+    embedded.stop();
+  }
+});
+
+/** What a connection gets: the answers, and the notifications of each subscription in their order. */
+async function follow(url) {
+  const provider = new WebSocketProvider(url.replace('http', 'ws'));
+  await provider.getNetwork();
+  const messages = [];
+  const socket = provider.websocket;
+  const handler = socket.onmessage;
+  socket.onmessage = (message) => {
+    messages.push(JSON.parse(message.data));
+    handler.call(socket, message);
+  };
+  const names = new Map();
+  const errors = [];
+  const topics = [{ address: getCreateAddress({ from: ANN, nonce: 0 }) }, { topics: [TRANSFER, null, zeroPadValue(BOB, 32)] }];
+  for (const params of [['newHeads'], ['newPendingTransactions'], ['logs', topics[0]], ['logs', topics[1]]]) {
+    names.set(await provider.send('eth_subscribe', params), JSON.stringify(params));
+  }
+  for (const params of [['tea'], []]) {
+    errors.push(await provider.send('eth_subscribe', params).then(() => 'taken', (error) => error.error.code));
+  }
+  const calls = [
+    await signed(0, { data: deployment(), gasLimit: 4_000_000 }),
+    await signed(1, { to: topics[0].address, data: call('mintBatch', ANN, 2), gasLimit: 500_000 }),
+    await signed(2, { to: topics[0].address, data: call('mintBatch', BOB, 1), gasLimit: 500_000 }),
+  ];
+  for (const raw of calls) {
+    await mined(url, await provider.send('eth_sendRawTransaction', [raw]));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const ends = [];
+  for (const id of names.keys()) ends.push(await provider.send('eth_unsubscribe', [id]));
+  ends.push(await provider.send('eth_unsubscribe', [[...names.keys()][0]]));
+  const notes = Object.fromEntries([...names.values()].map((name) => [name, []]));
+  const labels = new Map();
+  for (const { method, params } of messages) {
+    if (method === undefined) continue;
+    assert.equal(method, 'eth_subscription');
+    // anvil's heads also hold what is in the block; geth's are headers.
+    const { transactions, uncles, withdrawals, ...head } = params.result;
+    const isHead = head.parentHash !== undefined;
+    if (isHead) label(labels, head.parentHash);
+    notes[names.get(params.subscription)].push(isHead ? head : params.result);
+  }
+  await provider.destroy();
+  return { errors, ends, notes: normalise(notes, labels) };
+}
 
 /** The name of a step in DIFFERENT. */
 function describe({ method, raw, params }) {
