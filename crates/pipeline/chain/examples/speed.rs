@@ -19,7 +19,9 @@ const TOKENS: u64 = 10_000;
 const TRANSFERS: u64 = 20_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("transactions per second: {:.0} transfers in memory", transfer_all()?);
+    for threads in [1, 2] {
+        println!("transfers per second in memory, {threads} threads: {:.0}", transfer_all(threads)?);
+    }
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("chain.redb");
     let memory = post_all(DevChain::memory(config()))?;
@@ -39,14 +41,33 @@ fn config() -> DevChainConfig {
     DevChainConfig { clock: Clock::Manual, ..DevChainConfig::default() }
 }
 
-/// Sends transfers that were signed before, one block each; returns how many a second.
-fn transfer_all() -> Result<f64, Box<dyn Error>> {
-    let chain = DevChain::memory(config());
-    let key = Key::dev(0)?;
-    let mut raws: Vec<Bytes> = Vec::new();
+/// Sends transfers that were signed before, one block each, from an account for each thread; returns how
+/// many a second.
+fn transfer_all(threads: usize) -> Result<f64, Box<dyn Error>> {
+    let chain = Arc::new(DevChain::memory(config()));
+    let mut lists = Vec::new();
+    for index in 0..threads {
+        lists.push(transfers(chain.chain_id(), &Key::dev(index)?)?);
+    }
+    let start = Instant::now();
+    let mut running = Vec::new();
+    for raws in lists {
+        let chain = chain.clone();
+        running.push(std::thread::spawn(move || {
+            raws.iter().try_for_each(|raw| chain.request("eth_sendRawTransaction", json!([raw])).map(drop))
+        }));
+    }
+    for thread in running {
+        thread.join().map_err(|_| "a thread failed")??;
+    }
+    Ok(chain.block_number() as f64 / start.elapsed().as_secs_f64())
+}
+
+fn transfers(chain_id: u64, key: &Key) -> Result<Vec<Bytes>, Box<dyn Error>> {
+    let mut raws = Vec::new();
     for nonce in 0..TRANSFERS {
         let transaction = TxEip1559 {
-            chain_id: chain.chain_id(),
+            chain_id,
             nonce,
             gas_limit: 21_000,
             max_fee_per_gas: 2_000_000_000,
@@ -58,11 +79,7 @@ fn transfer_all() -> Result<f64, Box<dyn Error>> {
         let signature = key.sign_hash(transaction.signature_hash())?;
         raws.push(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into());
     }
-    let start = Instant::now();
-    for raw in &raws {
-        chain.request("eth_sendRawTransaction", json!([raw]))?;
-    }
-    Ok(TRANSFERS as f64 / start.elapsed().as_secs_f64())
+    Ok(raws)
 }
 
 /// Deploys, mints, and posts 900 epochs with 3 of 3 signatures; returns the posts per second.

@@ -118,6 +118,8 @@ impl Subscriptions {
 
     fn due(&mut self, chain: &Inner) -> Result<Vec<String>, TooSlow> {
         let mut found = Vec::new();
+        // Each gets its share, so that one with many logs does not keep the others waiting.
+        let share = CHUNK / self.entries.len().max(1);
         for (id, subscription) in &mut self.entries {
             if subscription.cursor.settle(chain) {
                 subscription.sent = 0;
@@ -126,8 +128,10 @@ impl Subscriptions {
             if lag > MAX_LAG {
                 return Err(TooSlow { blocks: lag });
             }
-            while found.len() < CHUNK && subscription.cursor.next < chain.blocks.len() {
-                subscription.advance(*id, chain, &mut found);
+            let full = found.len() + share;
+            while found.len() < full && subscription.cursor.next < chain.blocks.len() {
+                let room = full - found.len();
+                subscription.advance(*id, chain, room, &mut found);
             }
         }
         Ok(found)
@@ -135,8 +139,8 @@ impl Subscriptions {
 }
 
 impl Subscription {
-    /// Adds what is due of the next block.
-    fn advance(&mut self, id: B128, chain: &Inner, found: &mut Vec<String>) {
+    /// Adds what is due of the next block, of its logs at most `room`.
+    fn advance(&mut self, id: B128, chain: &Inner, room: usize, found: &mut Vec<String>) {
         let Some(block) = chain.blocks.get(self.cursor.next) else { return };
         match &self.topic {
             Topic::Heads => found.extend(notification(id, &block.to_rpc(false).header)),
@@ -148,7 +152,6 @@ impl Subscription {
                 found.extend(block.transactions.iter().filter_map(|entry| notification(id, entry.tx_hash())));
             }
             Topic::Logs(Kind::Logs(filter)) if chain.is_within(filter, block.header.number) => {
-                let room = CHUNK.saturating_sub(found.len());
                 let before = found.len();
                 let rest = logs::matching(block, filter).skip(self.sent).take(room);
                 found.extend(rest.filter_map(|log| notification(id, &log)));

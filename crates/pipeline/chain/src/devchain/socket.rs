@@ -7,7 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
 use super::rpc_error::RpcError;
 use super::server;
@@ -103,7 +103,7 @@ impl Connection {
         let mut session = session;
         let mut heard = Instant::now();
         let mut due = false;
-        let mut ping = interval(PING);
+        let mut ping = interval_at(tokio::time::Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let body = tokio::select! {
