@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, address, hex};
 use alloy_rpc_types_eth::{Block, Filter, TransactionReceipt};
 use alloy_sol_types::{SolConstructor, SolEvent};
 use enliven_chain::contracts::{Artifact, NaiveURIToken};
-use enliven_chain::{ChainError, Client, Clock, DEV_ADDRESSES, DEV_KEYS, DevChain, DevChainConfig, Key, Rpc};
+use enliven_chain::{ChainError, Client, Clock, DEV_ADDRESSES, DEV_KEYS, DevChain, DevChainConfig, Key, Rpc, Session};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -424,7 +424,7 @@ fn test_methods_are_kept_from_callers() {
     assert_eq!(chain.block_number(), 1);
 }
 
-const METHODS: [&str; 26] = [
+const METHODS: [&str; 49] = [
     "web3_clientVersion",
     "web3_sha3",
     "net_version",
@@ -451,6 +451,29 @@ const METHODS: [&str; 26] = [
     "evm_mine",
     "eth_getRawTransactionByHash",
     "eth_getTransactionByBlockNumberAndIndex",
+    "eth_getRawTransactionByBlockHashAndIndex",
+    "eth_getUncleCountByBlockNumber",
+    "eth_getBlockTransactionCountByHash",
+    "eth_getProof",
+    "eth_createAccessList",
+    "eth_newFilter",
+    "eth_newBlockFilter",
+    "eth_getFilterChanges",
+    "eth_getFilterLogs",
+    "eth_uninstallFilter",
+    "eth_subscribe",
+    "eth_unsubscribe",
+    "eth_sendTransaction",
+    "eth_signTransaction",
+    "eth_sign",
+    "personal_sign",
+    "eth_signTypedData_v4",
+    "evm_snapshot",
+    "evm_revert",
+    "evm_increaseTime",
+    "hardhat_mine",
+    "txpool_content",
+    "txpool_status",
 ];
 
 fn value() -> impl Strategy<Value = Value> {
@@ -482,6 +505,20 @@ fn value() -> impl Strategy<Value = Value> {
             Just("accessList"),
             Just("maxFeePerGas"),
             Just("maxPriorityFeePerGas"),
+            Just("nonce"),
+            Just("chainId"),
+            Just("type"),
+            Just("types"),
+            Just("primaryType"),
+            Just("domain"),
+            Just("message"),
+            Just("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"),
+            Just("balance"),
+            Just("code"),
+            Just("state"),
+            Just("stateDiff"),
+            Just("number"),
+            Just("time"),
         ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -503,11 +540,14 @@ proptest! {
 
     #[test]
     fn any_call_gets_an_answer(calls in proptest::collection::vec((0..METHODS.len(), proptest::collection::vec(value(), 0..4)), 1..12)) {
-        let chain = DevChain::memory(manual());
+        let mut session = Session::new(Arc::new(DevChain::memory(manual())), false);
         for (method, params) in calls {
             let body = json!({ "id": 1, "method": METHODS[method], "params": params }).to_string();
-            let answer: Value = serde_json::from_slice(&chain.handle(body.as_bytes())).unwrap();
+            let answer: Value = serde_json::from_slice(&session.handle(body.as_bytes())).unwrap();
             prop_assert!(answer.get("result").is_some() || answer.get("error").is_some());
+            for text in session.notifications().unwrap() {
+                prop_assert!(serde_json::from_str::<Value>(&text).is_ok());
+            }
         }
     }
 }
