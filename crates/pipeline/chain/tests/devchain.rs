@@ -415,7 +415,23 @@ fn bodies_are_answered_as_json_rpc_says() {
 #[test]
 fn test_methods_are_kept_from_callers() {
     let chain = DevChain::memory(DevChainConfig { test_methods: false, ..manual() });
-    for method in ["evm_mine", "evm_setNextBlockTimestamp"] {
+    let account = json!({ "id": 1, "method": "eth_accounts" }).to_string();
+    let answer: Value = serde_json::from_slice(&chain.handle(account.as_bytes())).unwrap();
+    assert_eq!(answer["result"], json!([]));
+    for method in [
+        "anvil_mine",
+        "eth_sendTransaction",
+        "eth_sign",
+        "eth_signTransaction",
+        "eth_signTypedData_v4",
+        "evm_increaseTime",
+        "evm_mine",
+        "evm_revert",
+        "evm_setNextBlockTimestamp",
+        "evm_snapshot",
+        "hardhat_mine",
+        "personal_sign",
+    ] {
         let body = json!({ "id": 1, "method": method, "params": ["0x5"] }).to_string();
         let answer: Value = serde_json::from_slice(&chain.handle(body.as_bytes())).unwrap();
         assert_eq!(answer["error"]["code"], json!(-32601));
