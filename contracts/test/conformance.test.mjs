@@ -24,6 +24,9 @@ const NORMALISED = {
 };
 
 
+/** The fields that are hidden whatever they hold; the others are made equal by their meaning. */
+const HIDDEN = new Set(['mixHash', 'size', 'stateRoot', 'timestamp']);
+
 const [ANN, BOB] = ['0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266', '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'];
 const KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 const STRANGER = `0x${'11'.repeat(20)}`;
@@ -525,7 +528,10 @@ test('the embedded chain answers as anvil does', { skip }, async () => {
       const key = `${index} ${method ?? raw}`;
       const [expected, got] = [theirs[index].shown, found[index].shown];
       const known = DIFFERENT[describe(script[index])];
-      if (known !== undefined) used.add(describe(script[index]));
+      if (known !== undefined) {
+        assert.ok(known.why);
+        used.add(describe(script[index]));
+      }
       const wanted = known === undefined ? expected : ours(known, expected, found.saved);
       try {
         assert.deepEqual(got, wanted);
@@ -676,8 +682,11 @@ function normalise(value, labels, time, name = '') {
     const fields = Object.entries(value).map(([key, entry]) => [key, normalise(entry, labels, time, key)]);
     return Object.fromEntries(fields);
   }
-  if (name === 'mixHash' || name === 'size' || name === 'stateRoot') return `<${name}>`;
-  if ((name === 'timestamp' || name === 'blockTimestamp') && !time) return '<timestamp>';
+  const kind = name === 'blockTimestamp' ? 'timestamp' : name;
+  if (typeof value === 'string' && HIDDEN.has(kind) && !(kind === 'timestamp' && time)) {
+    assert.ok(NORMALISED[kind]);
+    return `<${kind}>`;
+  }
   if (typeof value === 'string' && labels.has(value)) return `<${labels.get(value)}>`;
   return value;
 }
