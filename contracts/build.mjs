@@ -1,4 +1,6 @@
-// Compiles the contracts to artifacts/<Name>.json, or, with --check, says which of those files is stale.
+// Compiles the contracts to artifacts/<Name>.json and writes what the compiler was given to
+// artifacts/standard-input.json, which is what block explorers ask for; or, with --check, says which of those
+// files is stale.
 //
 // The compiler is the pinned npm `solc` (WebAssembly), so that the same sources give the same bytes on
 // every machine. Sources are named by their path below this folder, never by where the folder is.
@@ -42,16 +44,12 @@ function main() {
   }
 }
 
-/** The text of each artifact by its path. */
+/** The text of each file by its path. */
 function compile() {
   const solc = loadCompiler();
-  const sources = {};
-  for (const path of solidityFiles(join(here, 'src'))) {
-    sources[sourceName(path)] = { content: readFileSync(path, 'utf8') };
-  }
   const input = {
     language: 'Solidity',
-    sources,
+    sources: readSources(solc),
     settings: {
       evmVersion: EVM_VERSION,
       viaIR: true,
@@ -61,12 +59,12 @@ function compile() {
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
     },
   };
-  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }));
+  const output = JSON.parse(solc.compile(JSON.stringify(input)));
   const messages = output.errors ?? [];
   for (const message of messages) console.error(message.formattedMessage);
   if (messages.length > 0) fail('the compiler reported errors or warnings (see above)');
 
-  const files = new Map();
+  const files = new Map([[join(artifacts, 'standard-input.json'), `${JSON.stringify(input)}\n`]]);
   for (const name of CONTRACTS) {
     const contract = output.contracts[`src/${name}.sol`][name];
     const artifact = {
@@ -102,13 +100,28 @@ function checkFiles(files) {
   if (stale.length > 0) fail(`stale: ${stale.join(', ')}`, 'npm run build');
 }
 
-/** Resolves an import of a package; those of our own sources are all given beforehand. */
-function readImport(name) {
-  try {
-    return { contents: readFileSync(require.resolve(name), 'utf8') };
-  } catch {
-    return { error: `no file \`${name}\` (hint: run npm ci)` };
+/** Our own sources, and those of packages that they import, by their names. The compiler itself says which. */
+function readSources(solc) {
+  const sources = {};
+  for (const path of solidityFiles(join(here, 'src'))) {
+    sources[sourceName(path)] = { content: readFileSync(path, 'utf8') };
   }
+  // Without outputs it reads and checks, and generates nothing.
+  const parse = { language: 'Solidity', sources: { ...sources }, settings: { outputSelection: {} } };
+  const readImport = (name) => {
+    try {
+      const content = readFileSync(require.resolve(name), 'utf8');
+      sources[name] = { content };
+      return { contents: content };
+    } catch {
+      return { error: `no file \`${name}\` (hint: run npm ci)` };
+    }
+  };
+  const output = JSON.parse(solc.compile(JSON.stringify(parse), { import: readImport }));
+  const errors = (output.errors ?? []).filter((message) => message.severity === 'error');
+  for (const message of errors) console.error(message.formattedMessage);
+  if (errors.length > 0) fail('the sources have errors (see above)');
+  return Object.fromEntries(Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function solidityFiles(folder) {

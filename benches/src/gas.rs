@@ -12,7 +12,7 @@ use enliven_chain::{
 };
 use enliven_oracle::group::rand_core::OsRng;
 use enliven_oracle::group::{Group, GroupNode, generate};
-use enliven_oracle::{Committee, NodeKey};
+use enliven_oracle::{Committee, NodeKey, Round};
 use enliven_store::MemoryStore;
 use enliven_types::{Digest, Report, SignedReport, keccak};
 
@@ -135,7 +135,7 @@ impl World {
     }
 
     fn signed(&self, report: Report, digest: Digest) -> SignedReport {
-        let votes = self.committee.sign(&MemoryStore::default(), report.epoch, &[digest; NODES]).expect("votes");
+        let votes = self.committee.sign(&MemoryStore::default(), Round::of(&report), &[digest; NODES]).expect("votes");
         enliven_oracle::aggregate(&report, digest, &votes, NODES).expect("a quorum")
     }
 
@@ -161,7 +161,7 @@ impl World {
         let package = self.group.package(digest, commitments).expect("a package");
         let share = |(node, kept)| {
             let place = usize::from(node);
-            let share = self.nodes[place].sign(&self.stores[place], report.epoch, digest, &package, kept);
+            let share = self.nodes[place].sign(&self.stores[place], Round::of(&report), digest, &package, kept);
             (node, share.expect("a share"))
         };
         let shares = nonces.into_iter().map(share).collect();

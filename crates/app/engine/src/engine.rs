@@ -4,7 +4,7 @@ use std::sync::Arc;
 use enliven_chain::{DevChain, Publisher, Rpc};
 use enliven_content::BlockStore;
 use enliven_models::Model;
-use enliven_oracle::{Committee, aggregate};
+use enliven_oracle::{Committee, Round, aggregate};
 use enliven_store::{Batch, Store, Table, event_key};
 use enliven_types::{Cid, Codec, CutPartition, Digest, Report, from_cbor, to_cbor};
 use rayon::prelude::*;
@@ -207,7 +207,7 @@ impl Engine {
         };
         timings.time(Stage::Content, || self.blocks.put_all(&outcome.blocks))?;
         let signed = timings.time(Stage::Oracle, || {
-            let votes = self.committee.sign(&*self.store, epoch, &digests)?;
+            let votes = self.committee.sign(&*self.store, Round::of(&outcome.report), &digests)?;
             aggregate(&outcome.report, digests[0], &votes, self.nodes.len())
         })?;
         let (posted, mint_gas) = timings.time(Stage::Chain, || self.post(&signed))?;

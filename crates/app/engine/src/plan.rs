@@ -187,9 +187,6 @@ impl Plan {
         if self.manifest.epochs != before.epochs {
             return Some("`epochs` says which instant an epoch is, and some are posted already".into());
         }
-        if self.manifest.oracle.nodes != before.oracle.nodes {
-            return Some("the committee is held on chain: `oracle.nodes` cannot change with the manifest".into());
-        }
         let (ours, theirs) = (&self.manifest.metadata.collection, &before.metadata.collection);
         if (&ours.name, &ours.symbol) != (&theirs.name, &theirs.symbol) {
             return Some("the token contract holds the collection's name and symbol for good".into());

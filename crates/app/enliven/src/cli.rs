@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use enliven_chain::{Address, B256, FixedBytes};
+use enliven_types::Period;
 
 /// Tokens that live: events to features to decisions to verified NFT metadata.
 #[derive(Debug, Parser)]
@@ -78,6 +80,24 @@ pub enum Command {
         #[arg(long)]
         adopt: bool,
     },
+    /// Create the collection's contracts on its chain, and write down where they are and what block explorers need.
+    Deploy {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        contracts: DeployArgs,
+        /// The folder for `deployment.json` and `standard-input.json`; by default the data directory.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+    /// Who signs: show the oracle contract, and replace it.
+    Oracle {
+        #[command(flatten)]
+        place: Place,
+        /// What to do.
+        #[command(subcommand)]
+        command: OracleCommand,
+    },
     /// Train, replay, verify, summarise and serve a collection in a data directory of its own.
     Demo {
         #[command(flatten)]
@@ -147,6 +167,77 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// What a collection's contracts start with.
+#[derive(Args, Debug, Default, PartialEq, Eq)]
+pub struct DeployArgs {
+    /// Owns the token, once it calls `acceptOwnership`; by default the key that pays.
+    #[arg(long, value_name = "ADDRESS")]
+    pub owner: Option<Address>,
+    /// May pause posting and veto the owner's proposals; by default nobody.
+    #[arg(long, value_name = "ADDRESS")]
+    pub guardian: Option<Address>,
+    /// Gets the royalty; by default the owner.
+    #[arg(long, value_name = "ADDRESS")]
+    pub royalty_receiver: Option<Address>,
+    /// How long the owner's proposals wait; by default 2d, on the embedded chain 0s.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub delay: Option<u32>,
+    #[command(flatten)]
+    pub oracle: OracleArgs,
+}
+
+/// What an oracle contract is made of, besides its signers.
+#[derive(Args, Debug, Default, PartialEq, Eq)]
+pub struct OracleArgs {
+    /// The least time between two epochs.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub min_interval: Option<u32>,
+    /// The key of a FROST group that may sign in the committee's place: x and y, 128 hexadecimal digits.
+    #[arg(long, value_name = "KEY")]
+    pub group_key: Option<FixedBytes<64>>,
+    /// Another model and manifest that reports may be made with, besides those of now; at most three.
+    #[arg(long, value_name = "MODEL:MANIFEST", value_parser = definition)]
+    pub definition: Vec<(B256, B256)>,
+    /// Let reports be made with any model and any manifest; so it is on the embedded chain unless
+    /// `--definition` is given.
+    #[arg(long, conflicts_with = "definition")]
+    pub any_definition: bool,
+}
+
+/// The commands on the oracle contract.
+#[derive(Debug, Subcommand)]
+pub enum OracleCommand {
+    /// Show the contracts, as the chain has them, and the owner's proposals.
+    Show,
+    /// Create the oracle of the next committee, whose keys are given, and propose it to the token.
+    Propose {
+        #[command(flatten)]
+        oracle: OracleArgs,
+    },
+    /// Make the token believe an oracle that was proposed long enough ago.
+    TakeOn {
+        /// The oracle; without it the one that is proposed.
+        oracle: Option<Address>,
+    },
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    let wrong = "it is a whole number with s, m, h or d, such as 2d";
+    if matches!(text, "0" | "0s") {
+        return Ok(0);
+    }
+    match text.parse() {
+        Ok(Period::Fixed(ms)) => u32::try_from(ms / 1000).map_err(|_| "it is more than a hundred years".to_string()),
+        _ => Err(wrong.to_string()),
+    }
+}
+
+fn definition(text: &str) -> Result<(B256, B256), String> {
+    let (model, manifest) = text.split_once(':').ok_or("it is two digests with a colon between them")?;
+    let digest = |part: &str| part.parse().map_err(|_| format!("`{part}` is not 0x and 64 hexadecimal digits"));
+    Ok((digest(model)?, digest(manifest)?))
 }
 
 /// The commands on models.

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use enliven_chain::{Client, Clock, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc, Key, Publisher, Rpc};
+use enliven_chain::{
+    Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc,
+    Key, Publisher, Quorum, Rpc,
+};
 use enliven_content::{BlockStore, EmbeddedBlocks};
 use enliven_engine::{Engine, Plan, View};
 use enliven_oracle::{Committee, NodeKey};
@@ -85,8 +88,8 @@ impl Data {
         Ok(Arc::new(DevChain::open(&self.folder.join("chain.redb"), config)?))
     }
 
-    /// Opens the collection's chain and deploys the contracts if that was not done yet.
-    pub fn chain(&self, plan: &Plan, committee: &Committee) -> Result<Chain, CliError> {
+    /// The chain that the manifest names, and the key that pays on it.
+    pub fn client(&self, plan: &Plan) -> Result<(Client, Option<Arc<DevChain>>), CliError> {
         let (rpc, devchain, key): (Arc<dyn Rpc>, _, _) = match &plan.manifest.chain.rpc {
             None => {
                 let chain = self.devchain()?;
@@ -97,27 +100,57 @@ impl Data {
                 (Arc::new(HttpRpc::new(url)?), None, Key::from_hex(&key)?)
             }
         };
-        let client = Client::new(rpc, key)?;
-        if let Some(deployment) = self.deployment()? {
-            return Ok(Chain { publisher: Publisher::attach(client, deployment)?, devchain });
-        }
-        let collection = &plan.manifest.metadata.collection;
-        let config = DeployConfig {
-            name: collection.name.clone(),
-            symbol: collection.symbol.clone().unwrap_or_default(),
-            owner: None,
-            guardian: None,
-            royalty_receiver: None,
-            royalty_bps: plan.manifest.chain.royalty.bps,
-            signers: committee.addresses().into_iter().map(Into::into).collect(),
-            threshold: u8::try_from(committee.quorum()).unwrap_or(u8::MAX),
-        };
-        let publisher = Publisher::deploy(client, &config)?;
+        Ok((Client::new(rpc, key)?, devchain))
+    }
+
+    /// Creates the contracts and writes down where they are.
+    pub fn deploy(
+        &self,
+        client: Client,
+        config: &DeployConfig,
+        settings: &ContractSettings,
+    ) -> Result<Publisher, CliError> {
+        let publisher = Publisher::deploy_with(client, config, settings)?;
+        self.keep_deployment(publisher.deployment())?;
+        Ok(publisher)
+    }
+
+    /// Writes down where the contracts are.
+    pub fn keep_deployment(&self, deployment: &Deployment) -> Result<(), CliError> {
         let mut batch = Batch::default();
-        let bytes = serde_json::to_vec(publisher.deployment())
+        let bytes = serde_json::to_vec(deployment)
             .map_err(|error| CliError::Usage(format!("the deployment cannot be written: {error}")))?;
         batch.put(Table::Meta, DEPLOYMENT, bytes);
-        self.store.commit(batch)?;
+        Ok(self.store.commit(batch)?)
+    }
+
+    /// The contracts that are there, whoever signs.
+    pub fn publisher(&self, plan: &Plan) -> Result<Publisher, CliError> {
+        let Some(deployment) = self.deployment()? else {
+            let text = "the collection has no contracts yet\nhint: `enliven deploy` creates them";
+            return Err(CliError::Usage(text.to_string()));
+        };
+        attach(self.client(plan)?.0, deployment)
+    }
+
+    /// Opens the collection's chain. On the embedded one the contracts are created if they are not there yet.
+    /// If the token's owner has replaced the oracle, its committee must be this one.
+    pub fn chain(&self, plan: &Plan, committee: &Committee) -> Result<Chain, CliError> {
+        let (client, devchain) = self.client(plan)?;
+        let publisher = match self.deployment()? {
+            Some(deployment) => {
+                let publisher = attach(client, deployment)?;
+                check_committee(&publisher.quorum()?, committee)?;
+                publisher
+            }
+            None if devchain.is_some() => {
+                self.deploy(client, &deploy_config(plan, committee), &ContractSettings::default())?
+            }
+            None => {
+                let text = "the collection has no contracts on the chain that `chain.rpc` names\nhint: `enliven deploy` creates them";
+                return Err(CliError::Usage(text.to_string()));
+            }
+        };
         Ok(Chain { publisher, devchain })
     }
 
@@ -138,8 +171,54 @@ impl Data {
     }
 }
 
+/// Goes on with contracts that are there, and the oracle that the token believes now.
+fn attach(client: Client, mut deployment: Deployment) -> Result<Publisher, CliError> {
+    deployment.oracle = ChainReader::open(client.rpc().clone(), deployment.token)?.oracle();
+    Ok(Publisher::attach(client, deployment)?)
+}
+
+/// The contracts of a collection that nobody but the paying key owns.
+pub fn deploy_config(plan: &Plan, committee: &Committee) -> DeployConfig {
+    let collection = &plan.manifest.metadata.collection;
+    let Quorum { signers, threshold } = quorum(committee);
+    DeployConfig {
+        name: collection.name.clone(),
+        symbol: collection.symbol.clone().unwrap_or_default(),
+        owner: None,
+        guardian: None,
+        royalty_receiver: None,
+        royalty_bps: plan.manifest.chain.royalty.bps,
+        signers,
+        threshold,
+    }
+}
+
+/// The signers that the keys stand for.
+pub fn quorum(committee: &Committee) -> Quorum {
+    Quorum {
+        signers: committee.addresses().into_iter().map(Into::into).collect(),
+        threshold: u8::try_from(committee.quorum()).unwrap_or(u8::MAX),
+    }
+}
+
+/// Before anything is computed that the oracle would refuse. Its threshold falls when signers are ejected.
+fn check_committee(on_chain: &Quorum, committee: &Committee) -> Result<(), CliError> {
+    let ours = quorum(committee);
+    if on_chain.signers == ours.signers && on_chain.threshold <= ours.threshold {
+        return Ok(());
+    }
+    let list = |signers: &[Address]| signers.iter().map(Address::to_string).collect::<Vec<_>>().join(", ");
+    Err(CliError::Usage(format!(
+        "the token's oracle listens to {} of {}, and the keys here are {} of {}\nhint: give the keys of that committee, in that order; or `enliven oracle propose` another",
+        on_chain.threshold,
+        list(&on_chain.signers),
+        ours.threshold,
+        list(&ours.signers)
+    )))
+}
+
 /// The committee's keys: well-known ones on the embedded chain, secret ones anywhere else.
-fn committee(plan: &Plan) -> Result<Committee, CliError> {
+pub fn committee(plan: &Plan) -> Result<Committee, CliError> {
     let nodes = plan.manifest.oracle.nodes;
     let keys = if plan.manifest.chain.rpc.is_none() {
         (0..nodes).map(NodeKey::development).collect()

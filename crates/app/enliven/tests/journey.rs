@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use common::{enliven, json, starter};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ROWS: u64 = 4160;
 
@@ -100,6 +100,75 @@ fn from_new_to_verified() {
     let busy = json(league, &["run"], false);
     assert!(busy["error"].as_str().unwrap().contains("in use"), "{busy}");
 }
+
+#[test]
+fn a_collection_is_deployed_and_its_committee_replaced() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-01-01");
+    let league = &temp.path().join("league");
+    let trained = json(league, &["train"], true);
+    let guardian = "0xa0ee7a142d267c1f36714e4a8f75612f20a79720";
+    let deployed = json(league, &["deploy", "--guardian", guardian, "--delay", "20d", "--definition", TWO], true);
+    assert_eq!((&deployed["guardian"], &deployed["delay_s"]), (&json!(guardian), &json!(1_728_000)));
+    assert_eq!(deployed["definitions"].as_array().unwrap().len(), 2);
+    assert_eq!(deployed["definitions"][0]["model"], trained["digest"]);
+    let file = |name: &str| std::fs::read_to_string(league.join(".enliven").join(name)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&file("deployment.json")).unwrap(), deployed);
+    let input: Value = serde_json::from_str(&file("standard-input.json")).unwrap();
+    for contract in ["token", "oracle"] {
+        let source = deployed[contract]["contract"].as_str().unwrap().split(':').next().unwrap();
+        assert!(input["sources"][source]["content"].is_string(), "{source}");
+    }
+    // Again: the same contracts, not others.
+    assert_eq!(json(league, &["deploy"], true), deployed);
+    let error = json(league, &["deploy", "--delay", "2h"], false);
+    assert!(error["error"].as_str().unwrap().contains("has its contracts already"), "{error}");
+
+    let first = json(league, &["run", "--epochs", "3"], true);
+    assert_eq!(first["deployment"]["token"], deployed["token"]["address"]);
+
+    // A committee of five, and with it another manifest.
+    let manifest = league.join("enliven.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let five = text.replace("nodes = 4", "nodes = 5");
+    assert_ne!(five, text);
+    std::fs::write(&manifest, five).unwrap();
+    let early = json(league, &["run", "--adopt"], false);
+    assert!(early["error"].as_str().unwrap().contains("listens to 3 of"), "{early}");
+    let proposed = json(league, &["oracle", "propose"], true);
+    let shown = json(league, &["oracle", "show"], true);
+    assert_eq!(shown["proposals"][0]["oracle"], proposed["oracle"]);
+    assert_eq!(shown["deployed"]["oracle"], deployed["oracle"]);
+    let soon = json(league, &["oracle", "take-on"], false);
+    assert!(soon["error"].as_str().unwrap().contains("NotReady"), "{soon}");
+    // The clock of this chain is that of the epochs: the next is a month later.
+    std::fs::write(&manifest, &text).unwrap();
+    json(league, &["run", "--epochs", "1"], true);
+    std::fs::write(&manifest, text.replace("nodes = 4", "nodes = 5")).unwrap();
+    let taken = json(league, &["oracle", "take-on"], true);
+    assert_eq!((&taken["oracle"]["address"], &taken["committee"]["config_count"]), (&proposed["oracle"], &json!(2)));
+    assert_eq!((&taken["committee"]["threshold"], taken["token"] == deployed["token"]), (&json!(4), true));
+    let rest = json(league, &["run", "--adopt"], true);
+    assert_eq!(number(&rest, "/run/epochs"), 13);
+    assert_eq!(rest["deployment"]["oracle"], proposed["oracle"]);
+
+    let serving = Serving::start(league);
+    let content = format!("http://{}", serving.address);
+    let rpc = format!("{content}/rpc");
+    let token = deployed["token"]["address"].as_str().unwrap();
+    let verdict = json(league, &["verify", "--rpc", &rpc, "--content", &content, "--token", token, "--all"], true);
+    assert_eq!((&verdict["passed"], &verdict["root"]), (&Value::Bool(true), &rest["run"]["root"]));
+    drop(serving);
+
+    // Who signs changes nothing of what is signed.
+    std::fs::write(&manifest, &text).unwrap();
+    let plain = json(league, &["run", "--data", "plain"], true);
+    assert_eq!(plain["run"]["updates"], rest["run"]["updates"]);
+}
+
+/// A model and a manifest that nothing is made with.
+const TWO: &str = "0x0101010101010101010101010101010101010101010101010101010101010101:\
+                   0x0202020202020202020202020202020202020202020202020202020202020202";
 
 #[test]
 fn bad_rows_are_counted_and_named_and_nothing_else_is_lost() {

@@ -58,6 +58,7 @@ mod bindings {
             );
             event ConfigSet(uint64 indexed configCount, uint8 threshold, address[] signers);
             event GroupKeySet(uint64 indexed configCount, uint256 x, uint256 y);
+            event DefinitionApproved(uint64 indexed configCount, bytes32 model, bytes32 manifest);
             event SignerEjected(uint64 indexed epoch, address indexed signer, bytes32 digest, bytes32 otherDigest);
 
             constructor(address token, Config memory config);
@@ -87,6 +88,8 @@ mod bindings {
             ) external;
             function token() external view returns (address);
             function configCount() external view returns (uint64);
+            function minInterval() external view returns (uint32);
+            function approved(bytes32 model, bytes32 manifest) external view returns (bool);
             function threshold() external view returns (uint256);
             function signers() external view returns (address[] memory);
             function ejected() external view returns (uint64);
@@ -97,6 +100,7 @@ mod bindings {
 
         contract LivingToken {
             event OracleSet(address indexed oracle);
+            event Proposed(bytes call, uint256 readyAt);
 
             constructor(
                 string memory name,
@@ -114,6 +118,11 @@ mod bindings {
             function propose(bytes calldata call) external;
             function transferOwnership(address newOwner) external;
             function freeze(uint256 tokenId) external;
+            function owner() external view returns (address);
+            function pendingOwner() external view returns (address);
+            function guardian() external view returns (address);
+            function minter() external view returns (address);
+            function readyAt(bytes32 callHash) external view returns (uint256);
             function oracle() external view returns (address);
             function delay() external view returns (uint256);
             function last() external view returns (uint64 epoch, bytes32 stateRoot, bytes32 directory);
@@ -162,6 +171,10 @@ mod bindings {
 
 pub use bindings::{EpochOracle, LivingToken, NaiveTraitToken, NaiveURIToken};
 
+/// What the compiler was given (Solidity's standard JSON input, all sources included): what a block explorer
+/// needs to find that a contract's code is that of these sources.
+pub const STANDARD_INPUT: &str = include_str!("../../../../contracts/artifacts/standard-input.json");
+
 /// One of our contracts, as compiled by `contracts/build.mjs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Artifact {
@@ -206,6 +219,19 @@ impl Artifact {
         parsed.bytecode.parse().map_err(|_| self.unreadable("the bytecode is not hexadecimal".to_string()))
     }
 
+    /// The contract's place in the [`STANDARD_INPUT`], as block explorers write it.
+    pub fn full_name(self) -> String {
+        format!("src/{0}.sol:{0}", self.name())
+    }
+
+    /// The release of the compiler, as block explorers write it.
+    pub fn compiler(self) -> Result<String, ChainError> {
+        // What comes after the commit says for which machine the compiler itself was built.
+        let full = self.parse()?.compiler;
+        let release = full.split(".Emscripten").next().unwrap_or(&full);
+        Ok(format!("v{release}"))
+    }
+
     fn parse(self) -> Result<Parsed, ChainError> {
         serde_json::from_str(self.json()).map_err(|error| self.unreadable(error.to_string()))
     }
@@ -217,6 +243,7 @@ impl Artifact {
 
 #[derive(Deserialize)]
 struct Parsed {
+    compiler: String,
     abi: Vec<AbiItem>,
     bytecode: String,
 }
@@ -301,6 +328,7 @@ mod tests {
                     EpochOracle::EpochAccepted::SIGNATURE,
                     EpochOracle::ConfigSet::SIGNATURE,
                     EpochOracle::GroupKeySet::SIGNATURE,
+                    EpochOracle::DefinitionApproved::SIGNATURE,
                     EpochOracle::SignerEjected::SIGNATURE,
                     EpochOracle::postCommitteeCall::SIGNATURE,
                     EpochOracle::postCommitteeHotCall::SIGNATURE,
@@ -309,6 +337,8 @@ mod tests {
                     EpochOracle::ejectCall::SIGNATURE,
                     EpochOracle::tokenCall::SIGNATURE,
                     EpochOracle::configCountCall::SIGNATURE,
+                    EpochOracle::minIntervalCall::SIGNATURE,
+                    EpochOracle::approvedCall::SIGNATURE,
                     EpochOracle::thresholdCall::SIGNATURE,
                     EpochOracle::signersCall::SIGNATURE,
                     EpochOracle::ejectedCall::SIGNATURE,
@@ -321,12 +351,18 @@ mod tests {
                 Artifact::LivingToken,
                 vec![
                     LivingToken::OracleSet::SIGNATURE,
+                    LivingToken::Proposed::SIGNATURE,
                     LivingToken::mintBatchCall::SIGNATURE,
                     LivingToken::setOracleCall::SIGNATURE,
                     LivingToken::setTraitsCall::SIGNATURE,
                     LivingToken::proposeCall::SIGNATURE,
                     LivingToken::transferOwnershipCall::SIGNATURE,
                     LivingToken::freezeCall::SIGNATURE,
+                    LivingToken::ownerCall::SIGNATURE,
+                    LivingToken::pendingOwnerCall::SIGNATURE,
+                    LivingToken::guardianCall::SIGNATURE,
+                    LivingToken::minterCall::SIGNATURE,
+                    LivingToken::readyAtCall::SIGNATURE,
                     LivingToken::oracleCall::SIGNATURE,
                     LivingToken::delayCall::SIGNATURE,
                     LivingToken::lastCall::SIGNATURE,

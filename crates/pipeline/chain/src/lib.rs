@@ -3,6 +3,7 @@
 //! * [`Rpc`] is a JSON-RPC endpoint: [`HttpRpc`] for a node, [`DevChain`] in the process.
 //! * [`Client`] signs, sends and waits; [`Publisher`] deploys the contracts, posts epochs and mints.
 //! * [`ChainReader`] is the auditor's view: it needs an endpoint and the token's address, no key.
+//! * [`Deployed`] is what a deployment file says: the contracts as the chain has them. [`Proposal`] is what waits.
 //! * [`hot_traits`] writes the hot traits of a report.
 //! * [`naive_gas`] measures what the textbook design would have cost for the same updates, [`naive_trait_gas`] what
 //!   a trait in storage for each token costs.
@@ -19,6 +20,7 @@
 mod client;
 mod config;
 pub mod contracts;
+mod deployed;
 mod devchain;
 mod error;
 mod gas;
@@ -28,15 +30,16 @@ mod reader;
 mod revert;
 mod rpc;
 
-pub use alloy_primitives::{Address, B256, Bytes, U256};
+pub use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
 pub use client::{Client, Key, Mined};
 pub use config::{Clock, ContractSettings, DeployConfig, DevChainConfig};
+pub use deployed::{ApprovedDefinition, Deployed, DeployedCommittee, DeployedContract, Proposal};
 #[cfg(feature = "socket")]
 pub use devchain::Sockets;
 pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain, Session, TooSlow};
 pub use error::ChainError;
 pub use gas::{NaiveGas, naive_gas, naive_trait_gas};
 pub use hot::hot_traits;
-pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher, Quorum};
+pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher, Quorum, proposal, taking_on};
 pub use reader::{ChainReader, CommitteeConfig, PostedReport};
 pub use rpc::{HttpRpc, Rpc};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contracts::{Artifact, EpochOracle, LivingToken};
 use crate::reader::{self, ChainReader};
-use crate::{ChainError, Client, ContractSettings, DeployConfig};
+use crate::{ChainError, Client, ContractSettings, DeployConfig, Mined};
 
 /// Tokens in one mint transaction; a mint costs some 26,000 gas, and a transaction may ask for
 /// 16,777,216.
@@ -154,20 +154,32 @@ impl Publisher {
         self.client.call(self.deployment.oracle, &EpochOracle::configCountCall {})
     }
 
-    /// Creates the oracle of the next committee, and proposes it to the token; the client's key must own the
-    /// token. The oracle is returned; [`Publisher::take_on`] it after the delay.
-    pub fn propose_oracle(&self, quorum: &Quorum, settings: &ContractSettings) -> Result<Address, ChainError> {
-        let token = self.deployment.token;
-        let oracle = create_oracle(&self.client, token, self.config_count()? + 1, quorum, settings)?;
-        let call = LivingToken::setOracleCall { newOracle: oracle }.abi_encode();
-        self.client.send("proposing an oracle", token, &LivingToken::proposeCall { call: call.into() })?;
-        Ok(oracle)
+    /// Who owns the token.
+    pub fn owner(&self) -> Result<Address, ChainError> {
+        self.client.call(self.deployment.token, &LivingToken::ownerCall {})
+    }
+
+    /// Who signs now.
+    pub fn quorum(&self) -> Result<Quorum, ChainError> {
+        let signers = self.client.call(self.deployment.oracle, &EpochOracle::signersCall {})?;
+        let threshold: U256 = self.client.call(self.deployment.oracle, &EpochOracle::thresholdCall {})?;
+        Ok(Quorum { signers, threshold: threshold.saturating_to() })
+    }
+
+    /// Creates the oracle of the next committee. Anyone may; the token believes it once its owner has proposed it
+    /// and taken it on.
+    pub fn create_oracle(&self, quorum: &Quorum, settings: &ContractSettings) -> Result<Address, ChainError> {
+        create_oracle(&self.client, self.deployment.token, self.config_count()? + 1, quorum, settings)
+    }
+
+    /// Proposes an oracle to the token, whose owner the client's key must be.
+    pub fn propose(&self, oracle: Address) -> Result<Mined, ChainError> {
+        self.client.send("proposing an oracle", self.deployment.token, &propose(oracle))
     }
 
     /// Makes the token believe an oracle that was proposed long enough ago.
     pub fn take_on(self, oracle: Address) -> Result<Publisher, ChainError> {
-        let call = LivingToken::setOracleCall { newOracle: oracle };
-        self.client.send("setting the token's oracle", self.deployment.token, &call)?;
+        self.client.send("setting the token's oracle", self.deployment.token, &set(oracle))?;
         Ok(Publisher { deployment: Deployment { oracle, ..self.deployment }, client: self.client })
     }
 
@@ -268,6 +280,24 @@ impl Publisher {
         let gas_used = reader::gas_used(&**rpc, tx_hash)?;
         Ok(Posted { tx_hash, block, gas_used, already: true })
     }
+}
+
+/// The calldata with which the token's owner proposes an oracle.
+pub fn proposal(oracle: Address) -> Bytes {
+    propose(oracle).abi_encode().into()
+}
+
+/// The calldata with which the token's owner makes it believe an oracle.
+pub fn taking_on(oracle: Address) -> Bytes {
+    set(oracle).abi_encode().into()
+}
+
+fn propose(oracle: Address) -> LivingToken::proposeCall {
+    LivingToken::proposeCall { call: taking_on(oracle) }
+}
+
+fn set(oracle: Address) -> LivingToken::setOracleCall {
+    LivingToken::setOracleCall { newOracle: oracle }
 }
 
 fn create_oracle(

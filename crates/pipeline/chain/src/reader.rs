@@ -339,11 +339,12 @@ pub(crate) fn gas_used(rpc: &dyn Rpc, tx_hash: B256) -> Result<u64, ChainError> 
     Ok(get::<TransactionReceipt>(rpc, "eth_getTransactionReceipt", json!([tx_hash]))?.gas_used)
 }
 
-fn decode<E: SolEvent>(log: &Log) -> Result<E, ChainError> {
+pub(crate) fn decode<E: SolEvent>(log: &Log) -> Result<E, ChainError> {
     E::decode_log_data(&log.inner.data).map_err(|error| wrong_log(format!("{}: {error}", E::SIGNATURE)))
 }
 
-fn place(log: &Log) -> Result<(B256, u64), ChainError> {
+/// The transaction and the block of a log.
+pub(crate) fn place(log: &Log) -> Result<(B256, u64), ChainError> {
     match (log.transaction_hash, log.block_number) {
         (Some(hash), Some(block)) => Ok((hash, block)),
         _ => Err(wrong_log("a log names no transaction or block".to_string())),

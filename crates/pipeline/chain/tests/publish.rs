@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, Signature, TxKind, U256, hex, keccak256};
 use alloy_sol_types::SolCall;
-use enliven_chain::contracts::{EpochOracle, LivingToken};
+use enliven_chain::contracts::{Artifact, EpochOracle, LivingToken};
 use enliven_chain::{
-    ChainError, ChainReader, Client, Clock, ContractSettings, DEV_ADDRESSES, DeployConfig, DevChain, DevChainConfig,
-    Key, Publisher, Quorum, hot_traits, naive_gas,
+    ChainError, ChainReader, Client, Clock, ContractSettings, DEV_ADDRESSES, DeployConfig, Deployed, DevChain,
+    DevChainConfig, Key, Proposal, Publisher, Quorum, Rpc, hot_traits, naive_gas,
 };
 use enliven_types::{Digest, Report, SignedReport};
+use serde_json::json;
 
 fn setup() -> (Arc<DevChain>, Publisher) {
     let config = DevChainConfig { clock: Clock::Manual, genesis_time_s: 631_000_000, ..DevChainConfig::default() };
@@ -167,11 +168,66 @@ fn a_foreign_owner_gets_both_contracts() {
     let token = publisher.deployment().token;
     owner.transact("accepting", TxKind::Call(token), hex!("79ba5097").into(), U256::ZERO).unwrap();
     let owner = Publisher::attach(owner, publisher.deployment().clone()).unwrap();
-    let error = publisher.propose_oracle(&quorum, &settings).unwrap_err();
+    let oracle = publisher.create_oracle(&quorum, &settings).unwrap();
+    let error = publisher.propose(oracle).unwrap_err();
     assert!(error.to_string().contains("OwnableUnauthorizedAccount"), "{error}");
-    let oracle = owner.propose_oracle(&quorum, &settings).unwrap();
+    owner.propose(oracle).unwrap();
     let owner = owner.take_on(oracle).unwrap();
     assert_eq!(owner.config_count().unwrap(), 2);
+}
+
+#[test]
+fn the_deployment_file_says_what_the_chain_has() {
+    let chain = Arc::new(DevChain::memory(DevChainConfig::default()));
+    let client = Client::new(chain.clone(), Key::dev(0).unwrap()).unwrap();
+    let config = DeployConfig { owner: Some(DEV_ADDRESSES[9]), guardian: Some(DEV_ADDRESSES[8]), ..deploy_config() };
+    let definitions = vec![(B256::repeat_byte(4), B256::repeat_byte(5)), (B256::repeat_byte(6), B256::repeat_byte(7))];
+    let settings = ContractSettings { delay_s: 1000, min_interval_s: 60, group_key: None, definitions };
+    let publisher = Publisher::deploy_with(client, &config, &settings).unwrap();
+    let deployed = Deployed::read(&*chain, publisher.deployment()).unwrap();
+    let deployment = publisher.deployment();
+    assert_eq!((deployed.token.address, deployed.oracle.address), (deployment.token, deployment.oracle));
+    assert_eq!((deployed.owner, deployed.pending_owner), (DEV_ADDRESSES[0], Some(DEV_ADDRESSES[9])));
+    assert_eq!((deployed.guardian, deployed.delay_s), (Some(DEV_ADDRESSES[8]), 1000));
+    assert_eq!((&deployed.committee.signers, deployed.committee.threshold), (&config.signers, 4));
+    assert_eq!((deployed.committee.config_count, deployed.committee.min_interval_s), (1, 60));
+    let approved: Vec<_> = deployed.definitions.iter().map(|one| (one.model, one.manifest)).collect();
+    assert_eq!(approved, settings.definitions);
+    // Creating both again from the file alone gives the same code.
+    let again = Client::new(chain.clone(), Key::dev(1).unwrap()).unwrap();
+    let files = [(&deployed.token, Artifact::LivingToken), (&deployed.oracle, Artifact::EpochOracle)];
+    for (contract, artifact) in files {
+        let arguments = contract.constructor_arguments.as_ref().unwrap();
+        let code = [artifact.bytecode().unwrap().as_ref(), arguments.as_ref()].concat();
+        let created = json!({ "from": again.address(), "data": Bytes::from(code) });
+        let runtime: Bytes =
+            serde_json::from_value(chain.request("eth_call", json!([created, "latest"])).unwrap()).unwrap();
+        // Immutables that depend on when and where it was created differ; the length does not.
+        let there: Bytes =
+            serde_json::from_value(chain.request("eth_getCode", json!([contract.address, "latest"])).unwrap()).unwrap();
+        assert_eq!((runtime.len(), contract.code_hash), (there.len(), keccak256(&there)));
+        assert_eq!(contract.compiler.as_deref(), Some("v0.8.37+commit.f401782d"));
+    }
+    let text = serde_json::to_string(&deployed).unwrap();
+    assert_eq!(serde_json::from_str::<Deployed>(&text).unwrap(), deployed);
+
+    // The owner's proposals are found until they are made.
+    let owner = Client::new(chain.clone(), Key::dev(9).unwrap()).unwrap();
+    owner.transact("accepting", TxKind::Call(deployment.token), hex!("79ba5097").into(), U256::ZERO).unwrap();
+    let owner = Publisher::attach(owner, deployment.clone()).unwrap();
+    assert_eq!(Proposal::pending(&*chain, deployment).unwrap(), []);
+    let quorum = Quorum { signers: DEV_ADDRESSES[1..4].to_vec(), threshold: 3 };
+    let oracle = publisher.create_oracle(&quorum, &settings).unwrap();
+    owner.propose(oracle).unwrap();
+    owner.propose(oracle).unwrap();
+    let pending = Proposal::pending(&*chain, deployment).unwrap();
+    assert_eq!((pending.len(), pending[0].oracle), (1, Some(oracle)));
+    chain.set_next_timestamp(pending[0].ready_at);
+    let owner = owner.take_on(oracle).unwrap();
+    assert_eq!(Proposal::pending(&*chain, deployment).unwrap(), []);
+    let next = Deployed::read(&*chain, owner.deployment()).unwrap();
+    assert_eq!((next.oracle.address, next.committee.config_count), (oracle, 2));
+    assert_eq!(next.token, deployed.token);
 }
 
 #[test]
@@ -201,7 +257,8 @@ fn a_committee_follows_another_after_the_delay() {
     assert!(error.contains("DefinitionNotApproved(model: 0x0909"), "{error}");
 
     let quorum = Quorum { signers: DEV_ADDRESSES[3..6].to_vec(), threshold: 2 };
-    let oracle = publisher.propose_oracle(&quorum, &settings).unwrap();
+    let oracle = publisher.create_oracle(&quorum, &settings).unwrap();
+    publisher.propose(oracle).unwrap();
     let error = publisher.clone().take_on(oracle).err().unwrap().to_string();
     assert!(error.contains("NotReady(readyAt: "), "{error}");
     chain.set_next_timestamp(631_156_000);

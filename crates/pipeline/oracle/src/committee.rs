@@ -12,6 +12,24 @@ pub fn quorum(nodes: usize) -> usize {
     (nodes + faulty) / 2 + 1
 }
 
+/// What a node signs one digest for: an epoch, as one generation of the committee. After a rotation an epoch
+/// that was signed and not posted is signed for the next oracle; that contradicts nothing, because an oracle
+/// takes only what was signed for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// The generation of the committee.
+    pub config_count: u64,
+    /// The epoch's number.
+    pub epoch: u64,
+}
+
+impl Round {
+    /// That of a report.
+    pub fn of(report: &Report) -> Round {
+        Round { config_count: report.config_count, epoch: report.epoch }
+    }
+}
+
 /// One node's word on an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vote {
@@ -50,10 +68,10 @@ impl Committee {
 
     /// Each node writes down and signs the digest that it computed: `digests[node]`. All write in
     /// one commit, and none signs before it is on disk.
-    pub fn sign(&self, store: &dyn Store, epoch: u64, digests: &[Digest]) -> Result<Vec<Vote>, OracleError> {
+    pub fn sign(&self, store: &dyn Store, round: Round, digests: &[Digest]) -> Result<Vec<Vote>, OracleError> {
         let mut batch = Batch::default();
         for (node, (key, asked)) in self.keys.iter().zip(digests).enumerate() {
-            remember(store, &mut batch, node, &key.address(), epoch, *asked)?;
+            remember(store, &mut batch, node, &key.address(), round, *asked)?;
         }
         store.commit(batch)?;
         let votes = self.keys.iter().zip(digests).enumerate();
@@ -61,29 +79,29 @@ impl Committee {
     }
 }
 
-/// Adds to the batch that a node signs this digest for the epoch; an error if it has signed another.
+/// Adds to the batch that a node signs this digest for the round; an error if it has signed another.
 pub(crate) fn remember(
     store: &dyn Store,
     batch: &mut Batch,
     node: usize,
     address: &Address,
-    epoch: u64,
+    round: Round,
     asked: Digest,
 ) -> Result<(), OracleError> {
-    let place = signed_key(address, epoch);
+    let place = signed_key(address, round);
     match store.get(Table::Signed, &place)? {
         None => batch.put(Table::Signed, place, asked.0),
         Some(signed) if signed == asked.0 => {}
         Some(signed) => {
             let signed = Digest(signed.try_into().unwrap_or_default());
-            return Err(OracleError::Equivocation { node, epoch, signed, asked });
+            return Err(OracleError::Equivocation { node, epoch: round.epoch, signed, asked });
         }
     }
     Ok(())
 }
 
-fn signed_key(address: &Address, epoch: u64) -> Vec<u8> {
-    [address.as_slice(), &epoch.to_be_bytes()].concat()
+fn signed_key(address: &Address, round: Round) -> Vec<u8> {
+    [address.as_slice(), &round.config_count.to_be_bytes(), &round.epoch.to_be_bytes()].concat()
 }
 
 /// Joins the votes of the commonest digest, if they are a quorum and that digest is the report's.
@@ -135,6 +153,8 @@ mod tests {
     use super::*;
     use enliven_store::MemoryStore;
 
+    const ROUND: Round = Round { config_count: 1, epoch: 7 };
+
     fn report() -> Report {
         Report { epoch: 7, ..serde_json_report() }
     }
@@ -172,11 +192,11 @@ mod tests {
     fn one_dissenter_is_outvoted_and_two_stop_the_epoch() {
         let (store, committee) = (MemoryStore::default(), committee());
         let (right, wrong) = (Digest([1; 32]), Digest([2; 32]));
-        let votes = committee.sign(&store, 7, &[right, wrong, right, right]).unwrap();
+        let votes = committee.sign(&store, ROUND, &[right, wrong, right, right]).unwrap();
         let signed = aggregate(&report(), right, &votes, 4).unwrap();
         assert_eq!((signed.signers, signed.signatures.len()), (0b1101, 3));
         check_signatures(&signed, right, &committee.addresses(), 3).unwrap();
-        let votes = committee.sign(&store, 8, &[right, wrong, wrong, right]).unwrap();
+        let votes = committee.sign(&store, Round { epoch: 8, ..ROUND }, &[right, wrong, wrong, right]).unwrap();
         assert!(matches!(aggregate(&report(), right, &votes, 4), Err(OracleError::NoQuorum { votes: 2, .. })));
     }
 
@@ -184,17 +204,18 @@ mod tests {
     fn no_node_signs_twice() {
         let (store, committee) = (MemoryStore::default(), committee());
         let (one, two) = (Digest([1; 32]), Digest([2; 32]));
-        let first = committee.sign(&store, 7, &[one; 4]).unwrap();
-        assert_eq!(committee.sign(&store, 7, &[one; 4]).unwrap(), first, "signing again gives the same");
-        let error = committee.sign(&store, 7, &[one, one, two, one]).unwrap_err();
+        let first = committee.sign(&store, ROUND, &[one; 4]).unwrap();
+        assert_eq!(committee.sign(&store, ROUND, &[one; 4]).unwrap(), first, "signing again gives the same");
+        let error = committee.sign(&store, ROUND, &[one, one, two, one]).unwrap_err();
         assert!(matches!(error, OracleError::Equivocation { node: 2, epoch: 7, .. }), "{error}");
+        committee.sign(&store, Round { config_count: 2, ..ROUND }, &[two; 4]).unwrap();
     }
 
     #[test]
     fn tampered_signatures_are_refused() {
         let (store, committee) = (MemoryStore::default(), committee());
         let digest = Digest([1; 32]);
-        let votes = committee.sign(&store, 7, &[digest; 4]).unwrap();
+        let votes = committee.sign(&store, ROUND, &[digest; 4]).unwrap();
         let signed = aggregate(&report(), digest, &votes, 4).unwrap();
         let addresses = committee.addresses();
         for byte in [0, 31, 32, 63, 64] {

@@ -19,7 +19,7 @@ pub use frost_secp256k1_evm::round1::{SigningCommitments, SigningNonces};
 pub use frost_secp256k1_evm::round2::SignatureShare;
 
 use crate::committee::remember;
-use crate::{GroupKey, GroupSignature, OracleError, quorum};
+use crate::{GroupKey, GroupSignature, OracleError, Round, quorum};
 
 /// A node with its share of the group's key.
 #[derive(Clone)]
@@ -98,11 +98,11 @@ impl GroupNode {
     }
 
     /// The second round: the node's share of the signature of the digest that it computed itself. As with
-    /// signatures of its own it writes (epoch -> digest) down first, and signs no second digest.
+    /// signatures of its own it writes (round -> digest) down first, and signs no second digest.
     pub fn sign(
         &self,
         store: &dyn Store,
-        epoch: u64,
+        round: Round,
         digest: Digest,
         package: &SigningPackage,
         nonces: SigningNonces,
@@ -112,7 +112,7 @@ impl GroupNode {
         }
         let node = self.number();
         let mut batch = Batch::default();
-        remember(store, &mut batch, node, &self.place()?, epoch, digest)?;
+        remember(store, &mut batch, node, &self.place()?, round, digest)?;
         store.commit(batch)?;
         round2::sign(package, &nonces, &self.key).map_err(failed)
     }

@@ -1,6 +1,6 @@
 //! The committee: nodes that recompute, sign only what they computed themselves, and a quorum.
 //!
-//! A node writes (epoch -> digest) down before it signs, and signs no second digest for an epoch,
+//! A node writes (round -> digest) down before it signs, and signs no second digest for a round,
 //! whatever happens to the process in between.
 
 mod committee;
@@ -11,7 +11,7 @@ pub mod group;
 mod key;
 mod schnorr;
 
-pub use committee::{Committee, Vote, aggregate, check_signatures, quorum};
+pub use committee::{Committee, Round, Vote, aggregate, check_signatures, quorum};
 pub use config::OracleConfig;
 pub use error::OracleError;
 pub use key::{Address, NodeKey, Signature, recover};

@@ -13,7 +13,7 @@ use enliven_chain::{
     Publisher, Rpc,
 };
 use enliven_oracle::group::{Group, GroupNode, SigningCommitments, SigningNonces, deal, generate};
-use enliven_oracle::{GroupSignature, OracleError, check_group_signature};
+use enliven_oracle::{GroupSignature, OracleError, Round, check_group_signature};
 use enliven_store::{MemoryStore, Store};
 use enliven_types::{Digest, Report};
 use frost_secp256k1_evm::rand_core::OsRng;
@@ -40,7 +40,10 @@ fn sign(
     let mut shares = BTreeMap::new();
     for (node, kept) in nonces {
         let store: &dyn Store = &stores[usize::from(node)];
-        shares.insert(node, nodes[usize::from(node)].sign(store, epoch, digest, &package, kept)?);
+        shares.insert(
+            node,
+            nodes[usize::from(node)].sign(store, Round { config_count: 1, epoch }, digest, &package, kept)?,
+        );
     }
     group.aggregate(&package, shares)
 }
@@ -80,7 +83,8 @@ fn a_share_of_another_digest_is_found_out() {
     assert!(matches!(error, OracleError::Equivocation { epoch: 9, .. }), "{error}");
     let (kept, sent) = nodes[5].commit(&mut OsRng);
     let package = group.package(Digest([1; 32]), BTreeMap::from([(5, sent)])).unwrap();
-    let error = nodes[5].sign(&stores[5], 10, Digest([2; 32]), &package, kept).unwrap_err();
+    let error =
+        nodes[5].sign(&stores[5], Round { config_count: 1, epoch: 10 }, Digest([2; 32]), &package, kept).unwrap_err();
     assert!(matches!(error, OracleError::Malformed { .. }), "{error}");
 }
 

@@ -1,11 +1,13 @@
 //! One file per command.
 
 mod demo;
+mod deploy;
 mod doctor;
 mod features;
 mod flink;
 mod model;
 mod new;
+mod oracle;
 mod read;
 mod run;
 mod serve;
@@ -30,6 +32,8 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::Model { place, command } => model::run(place, command, output)?,
         Command::Features { place, command } => features::run(place, command, output)?,
         Command::Run { place, epochs, adopt } => run::run(place, *epochs, *adopt, output)?,
+        Command::Deploy { place, contracts, out } => deploy::run(place, contracts, out.as_deref(), output)?,
+        Command::Oracle { place, command } => oracle::run(place, command, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),
         Command::Verify { rpc, token, content, epoch, all } => {
             return verify::run(rpc, token, content, *epoch, *all, output);
