@@ -136,7 +136,7 @@ impl World {
 
     fn signed(&self, report: Report, digest: Digest) -> SignedReport {
         let votes = self.committee.sign(&MemoryStore::default(), Round::of(&report), &[digest; NODES]).expect("votes");
-        enliven_oracle::aggregate(&report, digest, &votes, NODES).expect("a quorum")
+        enliven_oracle::aggregate(&report, digest, &votes, self.committee.quorum()).expect("a quorum")
     }
 
     fn post_report(&self, report: Report) -> u64 {

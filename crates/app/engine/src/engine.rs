@@ -100,6 +100,10 @@ pub struct Engine {
     /// The embedded chain, whose clock follows the replayed events.
     devchain: Option<Arc<DevChain>>,
     committee: Committee,
+    /// How many votes the oracle asks for.
+    threshold: usize,
+    /// The nodes that it does not hear any more, as bits.
+    ejected: u64,
     nodes: Vec<Replica>,
     planner: CutPlanner,
     domain_oracle: [u8; 20],
@@ -144,7 +148,21 @@ impl Engine {
             batch.put(Table::Meta, DEFINITION, definition_text(&plan));
             store.commit(batch)?;
         }
-        Ok(Engine { plan, store, blocks, publisher, devchain, committee, nodes, planner, domain_oracle })
+        let threshold = publisher.quorum()?.threshold.into();
+        let ejected = publisher.ejected()?;
+        Ok(Engine {
+            plan,
+            store,
+            blocks,
+            publisher,
+            devchain,
+            committee,
+            threshold,
+            ejected,
+            nodes,
+            planner,
+            domain_oracle,
+        })
     }
 
     /// Posts every epoch that the log has events for, at most `limit`.
@@ -207,8 +225,9 @@ impl Engine {
         };
         timings.time(Stage::Content, || self.blocks.put_all(&outcome.blocks))?;
         let signed = timings.time(Stage::Oracle, || {
-            let votes = self.committee.sign(&*self.store, Round::of(&outcome.report), &digests)?;
-            aggregate(&outcome.report, digests[0], &votes, self.nodes.len())
+            let mut votes = self.committee.sign(&*self.store, Round::of(&outcome.report), &digests)?;
+            votes.retain(|vote| self.ejected >> vote.node & 1 == 0);
+            aggregate(&outcome.report, digests[0], &votes, self.threshold)
         })?;
         let (posted, mint_gas) = timings.time(Stage::Chain, || self.post(&signed))?;
         let record = EpochRecord {

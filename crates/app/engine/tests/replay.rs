@@ -5,9 +5,11 @@
 mod common;
 
 use common::World;
+use enliven_chain::ChainReader;
 use enliven_engine::View;
+use enliven_oracle::NodeKey;
 use enliven_store::{Batch, EventLog, Table};
-use enliven_types::{Digest, Event, Timestamp};
+use enliven_types::{Digest, Event, Report, Timestamp};
 use serde_json::json;
 
 /// The same digests in debug and release, with any number of threads, on every machine. A change of
@@ -53,6 +55,28 @@ fn restarts_change_nothing() {
     }
     let parts = parts.run(0);
     assert_eq!((parts.epochs, parts.root, parts.updates), (whole.epochs, whole.root, whole.updates));
+}
+
+/// Evidence of two signatures for one epoch silences a node; the others go on without it, and it is no obstacle to
+/// verifying what it signed.
+#[test]
+fn an_ejected_node_is_not_counted() {
+    let mut world = World::new(common::plan());
+    let before = world.run(3);
+    let deployment = world.publisher.deployment().clone();
+    let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+    let report = view.epochs().unwrap()[2].report.clone();
+    let other = Report { state_root: Digest([9; 32]), ..report.clone() };
+    let domain = Report::domain(deployment.chain_id, deployment.oracle.into_array());
+    let sign = |report: &Report| NodeKey::development(1).sign(report.signing_digest(&domain));
+    world.publisher.eject((&report, &sign(&report)), (&other, &sign(&other))).unwrap();
+    assert_eq!(world.publisher.ejected().unwrap(), 0b10);
+    world.reopen();
+    let after = world.run(2);
+    assert_eq!((before.epochs, after.epochs), (3, 5));
+    let reader = ChainReader::open(world.rpc(), deployment.token).unwrap();
+    let signers: Vec<u64> = reader.reports().unwrap().iter().map(|posted| posted.signed.signers).collect();
+    assert_eq!(signers, [0b111, 0b111, 0b111, 0b101, 0b101]);
 }
 
 /// The process may die after the report is posted and before the checkpoint is written.

@@ -166,6 +166,24 @@ impl Publisher {
         Ok(Quorum { signers, threshold: threshold.saturating_to() })
     }
 
+    /// The signers that are heard no more, as bits: they signed two reports of one epoch.
+    pub fn ejected(&self) -> Result<u64, ChainError> {
+        self.client.call(self.deployment.oracle, &EpochOracle::ejectedCall {})
+    }
+
+    /// Ejects a signer who signed two reports of one epoch for this oracle. Anyone may.
+    pub fn eject(&self, one: (&Report, &[u8; 65]), other: (&Report, &[u8; 65])) -> Result<Mined, ChainError> {
+        let call = EpochOracle::ejectCall {
+            one: report_to_contract(one.0),
+            oneHot: B256::ZERO,
+            oneSignature: Bytes::copy_from_slice(one.1),
+            other: report_to_contract(other.0),
+            otherHot: B256::ZERO,
+            otherSignature: Bytes::copy_from_slice(other.1),
+        };
+        self.client.send("ejecting a signer", self.deployment.oracle, &call)
+    }
+
     /// Creates the oracle of the next committee. Anyone may; the token believes it once its owner has proposed it
     /// and taken it on.
     pub fn create_oracle(&self, quorum: &Quorum, settings: &ContractSettings) -> Result<Address, ChainError> {

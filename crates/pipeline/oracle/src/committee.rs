@@ -104,13 +104,12 @@ fn signed_key(address: &Address, round: Round) -> Vec<u8> {
     [address.as_slice(), &round.config_count.to_be_bytes(), &round.epoch.to_be_bytes()].concat()
 }
 
-/// Joins the votes of the commonest digest, if they are a quorum and that digest is the report's.
-pub fn aggregate(report: &Report, digest: Digest, votes: &[Vote], nodes: usize) -> Result<SignedReport, OracleError> {
-    let needed = quorum(nodes);
+/// Joins the votes for the report's digest, if they are as many as needed.
+pub fn aggregate(report: &Report, digest: Digest, votes: &[Vote], needed: usize) -> Result<SignedReport, OracleError> {
     let agreeing: BTreeMap<usize, Signature> =
         votes.iter().filter(|vote| vote.digest == digest).map(|vote| (vote.node, vote.signature)).collect();
     if agreeing.len() < needed {
-        return Err(OracleError::NoQuorum { epoch: report.epoch, votes: agreeing.len(), nodes, needed });
+        return Err(OracleError::NoQuorum { epoch: report.epoch, votes: agreeing.len(), nodes: votes.len(), needed });
     }
     // More signatures than a quorum would only cost gas.
     let chosen: Vec<(usize, Signature)> = agreeing.into_iter().take(needed).collect();
@@ -193,11 +192,11 @@ mod tests {
         let (store, committee) = (MemoryStore::default(), committee());
         let (right, wrong) = (Digest([1; 32]), Digest([2; 32]));
         let votes = committee.sign(&store, ROUND, &[right, wrong, right, right]).unwrap();
-        let signed = aggregate(&report(), right, &votes, 4).unwrap();
+        let signed = aggregate(&report(), right, &votes, 3).unwrap();
         assert_eq!((signed.signers, signed.signatures.len()), (0b1101, 3));
         check_signatures(&signed, right, &committee.addresses(), 3).unwrap();
         let votes = committee.sign(&store, Round { epoch: 8, ..ROUND }, &[right, wrong, wrong, right]).unwrap();
-        assert!(matches!(aggregate(&report(), right, &votes, 4), Err(OracleError::NoQuorum { votes: 2, .. })));
+        assert!(matches!(aggregate(&report(), right, &votes, 3), Err(OracleError::NoQuorum { votes: 2, .. })));
     }
 
     #[test]
@@ -216,7 +215,7 @@ mod tests {
         let (store, committee) = (MemoryStore::default(), committee());
         let digest = Digest([1; 32]);
         let votes = committee.sign(&store, ROUND, &[digest; 4]).unwrap();
-        let signed = aggregate(&report(), digest, &votes, 4).unwrap();
+        let signed = aggregate(&report(), digest, &votes, 3).unwrap();
         let addresses = committee.addresses();
         for byte in [0, 31, 32, 63, 64] {
             let mut tampered = signed.clone();
