@@ -23,6 +23,10 @@ const NODES: usize = 7;
 /// Tokens with a hot trait, and those of the naive designs: as many as one transaction can hold.
 const SOME: u64 = 1000;
 
+/// The levels of a state tree of 10,000 and of 1,000,000 tokens.
+const LEVELS: usize = 14;
+const MILLION_LEVELS: usize = 20;
+
 /// One collection of 10,000 tokens, and who signs for it.
 struct World {
     publisher: Publisher,
@@ -45,8 +49,9 @@ pub fn gas() -> Vec<Row> {
     world.post_hot(1);
     let plain = world.post() as f64;
     let hot = (world.post_hot(2) as f64 - plain) / SOME as f64;
-    world.materialise(1);
-    let materialise = world.materialise(2) as f64;
+    world.materialise(1, LEVELS);
+    let materialise = world.materialise(2, LEVELS) as f64;
+    let materialise_million = world.materialise(3, MILLION_LEVELS) as f64;
 
     let uri = |id: u64, round: u64| {
         format!("ipfs://bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi/{round}/{id}.json")
@@ -67,6 +72,14 @@ pub fn gas() -> Vec<Row> {
         Row::at_most("gas.hot_trait.1000", "gas", hot, 750.0, "budget, beyond the post", 1.0),
         Row::at_most("gas.hot_trait.naive", "gas", hot, naive_trait, "a trait in storage per token", 0.15),
         Row::at_most("gas.materialise.update", "gas", materialise, 50_000.0, "budget, one trait of 10000 tokens", 1.0),
+        Row::at_most(
+            "gas.materialise.update.1000000",
+            "gas",
+            materialise_million,
+            50_000.0,
+            "budget, one trait of 1000000 tokens",
+            1.0,
+        ),
     ]
 }
 
@@ -181,10 +194,10 @@ impl World {
         self.publisher.post_hot(&self.signed(report, digest), &hot).expect("a post").gas_used
     }
 
-    /// One trait of seven, of one token of 10,000.
-    fn materialise(&mut self, value: u64) -> u64 {
+    /// One trait of seven, of one token in a tree of so many levels.
+    fn materialise(&mut self, value: u64, levels: usize) -> u64 {
         let traits: Vec<B256> = (0..7).map(|place| B256::from(U256::from(value + 50 + place))).collect();
-        let proof: Vec<B256> = (0..14).map(|level| word(&format!("sibling {level}"))).collect();
+        let proof: Vec<B256> = (0..levels).map(|level| word(&format!("sibling {level}"))).collect();
         let leaf = (U256::from(1), value, word("metadata"), word("receipt"), traits.clone());
         let encoded = alloy_sol_types::SolValue::abi_encode_params(&leaf);
         let root = proof.iter().fold(keccak(&keccak(&encoded).0), |node, sibling| {
