@@ -93,7 +93,13 @@ fn a_collection_lives_on_anvil_and_its_committee_is_replaced() {
     let as_owner = |data: &Value| {
         let call = json!([{ "from": owner, "to": token, "data": data }]);
         let hash = rpc.request("eth_sendTransaction", call).unwrap();
-        let receipt = rpc.request("eth_getTransactionReceipt", json!([hash])).unwrap();
+        // anvil answers before the block is made.
+        let receipt = (0..500).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let receipt = rpc.request("eth_getTransactionReceipt", json!([hash])).unwrap();
+            (!receipt.is_null()).then_some(receipt)
+        });
+        let receipt = receipt.expect("a receipt within ten seconds");
         assert_eq!(receipt["status"], "0x1", "{receipt}");
     };
     as_owner(&json!("0x79ba5097"));
