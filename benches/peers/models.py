@@ -11,6 +11,10 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Libraries write their warnings to stdout, some below Python: the result alone belongs there.
+RESULT = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
 import csv
 import hashlib
 import json
@@ -255,7 +259,7 @@ def main() -> None:
         found = train(folder, results)
     else:
         found = predict(folder) if what == "predict" else explain(folder)
-    print(json.dumps(found))
+    print(json.dumps(found), file=RESULT, flush=True)
 
 
 main()
