@@ -4,44 +4,12 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use common::{both, edit, enliven, starter};
 use enliven_chain::{DEV_KEYS, HttpRpc, Rpc};
+use enliven_testkit::Anvil;
 use serde_json::{Value, json};
-
-/// An anvil that ends with the test.
-struct Anvil {
-    child: Child,
-    url: String,
-}
-
-impl Anvil {
-    fn start() -> Anvil {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-        let path = root.join("contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
-        let mut command = Command::new(path);
-        let mut child =
-            command.args(["--port", "0", "--hardfork", "osaka"]).stdout(Stdio::piped()).spawn().expect("anvil starts");
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut listening = lines
-            .map_while(Result::ok)
-            .filter_map(|line| line.strip_prefix("Listening on ").map(|address| format!("http://{}", address.trim())));
-        let url = listening.next().expect("anvil says where it listens");
-        // Anvil stops when nobody reads what it prints.
-        std::thread::spawn(move || listening.for_each(drop));
-        Anvil { child, url }
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
 
 /// Runs a command as whoever pays with dev key `payer`, with a committee of the dev keys 1 to `nodes`.
 fn run(folder: &Path, payer: usize, nodes: usize, arguments: &[&str], succeeds: bool) -> Value {

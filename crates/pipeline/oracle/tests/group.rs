@@ -3,9 +3,6 @@
 #![allow(clippy::unwrap_used)] // A test helper that fails should fail loudly.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use enliven_chain::{
@@ -15,6 +12,7 @@ use enliven_chain::{
 use enliven_oracle::group::{Group, GroupNode, SigningCommitments, SigningNonces, deal, generate};
 use enliven_oracle::{GroupSignature, OracleError, Round, check_group_signature};
 use enliven_store::{MemoryStore, Store};
+use enliven_testkit::Anvil;
 use enliven_types::{Digest, Report};
 use frost_secp256k1_evm::rand_core::OsRng;
 
@@ -161,31 +159,10 @@ fn the_contract_takes_it_on_the_embedded_chain() {
     a_group_posts(Arc::new(DevChain::memory(config)), 4_000_000_000);
 }
 
-/// An anvil that ends with the test.
-struct Anvil(Child);
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 /// `cargo test -p enliven-oracle --features frost --test group -- --ignored`, after `npm ci` in `contracts`.
 #[test]
 #[ignore = "needs anvil from contracts/node_modules"]
 fn the_contract_takes_it_on_anvil() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let path = root.join("contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
-    let mut command = Command::new(path);
-    let child = command.args(["--port", "0", "--hardfork", "osaka"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut anvil = Anvil(child);
-    let lines = BufReader::new(anvil.0.stdout.take().unwrap()).lines();
-    let mut listening = lines
-        .map_while(Result::ok)
-        .filter_map(|line| line.strip_prefix("Listening on ").map(|address| address.trim().to_string()));
-    let address = listening.next().expect("anvil says where it listens");
-    // Anvil stops when nobody reads what it prints.
-    std::thread::spawn(move || listening.for_each(drop));
-    a_group_posts(Arc::new(HttpRpc::new(&format!("http://{address}")).unwrap()), 4_000_000_000);
+    let anvil = Anvil::start();
+    a_group_posts(Arc::new(HttpRpc::new(&anvil.url).unwrap()), 4_000_000_000);
 }
