@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use enliven_chain::{
-    Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc,
-    Key, Publisher, Quorum, Rpc,
+    Address, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc, Key,
+    Publisher, Quorum, Rpc,
 };
 use enliven_content::{BlockStore, EmbeddedBlocks};
 use enliven_engine::{Engine, Plan, View};
@@ -126,11 +126,8 @@ impl Data {
 
     /// The contracts that are there, whoever signs.
     pub fn publisher(&self, plan: &Plan) -> Result<Publisher, CliError> {
-        let Some(deployment) = self.deployment()? else {
-            let text = "the collection has no contracts yet\nhint: `enliven deploy` creates them";
-            return Err(CliError::Usage(text.to_string()));
-        };
-        attach(self.client(plan)?.0, deployment)
+        let deployment = self.deployment()?.ok_or_else(no_contracts)?;
+        Ok(Publisher::follow(self.client(plan)?.0, deployment)?)
     }
 
     /// Opens the collection's chain. On the embedded one the contracts are created if they are not there yet.
@@ -139,17 +136,14 @@ impl Data {
         let (client, devchain) = self.client(plan)?;
         let publisher = match self.deployment()? {
             Some(deployment) => {
-                let publisher = attach(client, deployment)?;
+                let publisher = Publisher::follow(client, deployment)?;
                 check_committee(&publisher.quorum()?, committee)?;
                 publisher
             }
             None if devchain.is_some() => {
                 self.deploy(client, &deploy_config(plan, committee), &ContractSettings::default())?
             }
-            None => {
-                let text = "the collection has no contracts on the chain that `chain.rpc` names\nhint: `enliven deploy` creates them";
-                return Err(CliError::Usage(text.to_string()));
-            }
+            None => return Err(no_contracts()),
         };
         Ok(Chain { publisher, devchain })
     }
@@ -171,10 +165,8 @@ impl Data {
     }
 }
 
-/// Goes on with contracts that are there, and the oracle that the token believes now.
-fn attach(client: Client, mut deployment: Deployment) -> Result<Publisher, CliError> {
-    deployment.oracle = ChainReader::open(client.rpc().clone(), deployment.token)?.oracle();
-    Ok(Publisher::attach(client, deployment)?)
+fn no_contracts() -> CliError {
+    CliError::Usage("the collection has no contracts on its chain yet\nhint: `enliven deploy` creates them".into())
 }
 
 /// The contracts of a collection that nobody but the paying key owns.

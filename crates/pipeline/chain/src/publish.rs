@@ -120,10 +120,8 @@ impl Publisher {
 
     /// Goes on with a collection that exists, after a check that it is the right one.
     pub fn attach(client: Client, deployment: Deployment) -> Result<Publisher, ChainError> {
-        if client.chain_id() != deployment.chain_id {
-            return Err(ChainError::WrongChain { expected: deployment.chain_id, found: client.chain_id() });
-        }
-        let oracle = ChainReader::open(client.rpc().clone(), deployment.token)?.oracle();
+        let publisher = Publisher::follow(client, deployment.clone())?;
+        let oracle = publisher.deployment.oracle;
         if oracle != deployment.oracle {
             return Err(ChainError::Contract {
                 address: deployment.oracle.to_string(),
@@ -131,7 +129,16 @@ impl Publisher {
                 reason: format!("the token believes {oracle}; was the oracle replaced?"),
             });
         }
-        Ok(Publisher { client, deployment })
+        Ok(publisher)
+    }
+
+    /// Goes on with a collection that exists, and whichever oracle the token believes now.
+    pub fn follow(client: Client, deployment: Deployment) -> Result<Publisher, ChainError> {
+        if client.chain_id() != deployment.chain_id {
+            return Err(ChainError::WrongChain { expected: deployment.chain_id, found: client.chain_id() });
+        }
+        let oracle = ChainReader::open(client.rpc().clone(), deployment.token)?.oracle();
+        Ok(Publisher { client, deployment: Deployment { oracle, ..deployment } })
     }
 
     /// Where the collection lives.

@@ -18,7 +18,6 @@ const DELAY_S: u32 = 2 * 86_400;
 pub fn run(place: &Place, contracts: &DeployArgs, out: Option<&Path>, output: &Output) -> Result<(), CliError> {
     let plan = Loaded::read(&place.manifest)?.plan()?;
     let data = Data::create(&place.folder())?;
-    let committee = committee(&plan)?;
     let publisher = match data.deployment()? {
         None => {
             let (client, devchain) = data.client(&plan)?;
@@ -26,7 +25,7 @@ pub fn run(place: &Place, contracts: &DeployArgs, out: Option<&Path>, output: &O
                 owner: contracts.owner,
                 guardian: contracts.guardian,
                 royalty_receiver: contracts.royalty_receiver,
-                ..deploy_config(&plan, &committee)
+                ..deploy_config(&plan, &committee(&plan)?)
             };
             let delay_s = contracts.delay.unwrap_or(if devchain.is_some() { 0 } else { DELAY_S });
             let settings = ContractSettings { delay_s, ..settings(&contracts.oracle, &plan) };
@@ -38,7 +37,7 @@ pub fn run(place: &Place, contracts: &DeployArgs, out: Option<&Path>, output: &O
                 deployment.token, deployment.chain_id
             )));
         }
-        Some(_) => data.chain(&plan, &committee)?.publisher,
+        Some(_) => data.publisher(&plan)?,
     };
     let deployed = Deployed::read(&**publisher.client().rpc(), publisher.deployment())?;
     let folder = out.unwrap_or(&data.folder);
