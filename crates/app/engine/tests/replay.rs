@@ -5,7 +5,7 @@
 mod common;
 
 use common::World;
-use enliven_chain::ChainReader;
+use enliven_chain::{ChainReader, ContractSettings};
 use enliven_engine::View;
 use enliven_oracle::NodeKey;
 use enliven_store::{Batch, EventLog, Table};
@@ -77,6 +77,29 @@ fn an_ejected_node_is_not_counted() {
     let reader = ChainReader::open(world.rpc(), deployment.token).unwrap();
     let signers: Vec<u64> = reader.reports().unwrap().iter().map(|posted| posted.signed.signers).collect();
     assert_eq!(signers, [0b111, 0b111, 0b111, 0b101, 0b101]);
+}
+
+/// An epoch that one committee signed and that its oracle may not post any more is signed for the next one.
+#[test]
+fn an_epoch_is_signed_again_for_the_next_oracle() {
+    let mut whole = World::new(common::plan());
+    let whole = whole.run(5);
+    let mut world = World::new(common::plan());
+    world.run(3);
+    let quorum = world.publisher.quorum().unwrap();
+    let oracle = world.publisher.create_oracle(&quorum, &ContractSettings::default()).unwrap();
+    world.publisher.propose(oracle).unwrap();
+    let next = world.publisher.clone().take_on(oracle).unwrap();
+    let error = world.engine.run(1, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("CallerNotOracle"), "{error}");
+    assert_eq!(world.store.count(Table::Signed).unwrap(), 4 * 4, "four nodes signed the fourth epoch");
+    world.publisher = next;
+    world.reopen();
+    let after = world.run(2);
+    assert_eq!((after.epochs, after.root), (5, whole.root));
+    let reader = ChainReader::open(world.rpc(), world.publisher.deployment().token).unwrap();
+    let counts: Vec<u64> = reader.reports().unwrap().iter().map(|posted| posted.signed.report.config_count).collect();
+    assert_eq!(counts, [1, 1, 1, 2, 2]);
 }
 
 /// The process may die after the report is posted and before the checkpoint is written.
