@@ -2,7 +2,6 @@
 //! key, at 10 thousand, 100 thousand and a million keys. Goals in the peer column are budgets; the
 //! floor is one hash-map counter per key, fed in the same run.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use enliven_features::{Datum, Expr, FeatureSet, FeatureState, Kind, point_in_time};
 use enliven_sources::{FileSource, SourceConfig};
 use enliven_store::{EmbeddedStore, EventLog};
-use enliven_types::{Event, Timestamp, Value};
+use enliven_types::{Data, Event, Timestamp, Value};
 use indexmap::IndexMap;
 
 use crate::Row;
@@ -45,14 +44,14 @@ fn event(number: usize, keys: usize) -> Event {
     let key = (number * 7_919) % keys;
     let time = (number as i64) * WEEK_MS / (keys * PER_KEY) as i64;
     Event {
-        id: number.to_string(),
+        id: number.to_string().into(),
         source: "s".into(),
         kind: "t".into(),
-        subjects: vec![format!("key {key}")],
+        subjects: vec![format!("key {key}").into()].into(),
         time: Timestamp(time),
-        data: BTreeMap::from([
+        data: Data::from([
             ("amount".to_string(), Value::Int((number as i64 * 31) % 10_000)),
-            ("key".to_string(), Value::Text(format!("key {key}"))),
+            ("key".to_string(), Value::Text(format!("key {key}").into())),
         ]),
     }
 }
@@ -200,7 +199,7 @@ fn line_ns(view: &FeatureSet, log: Option<&EventLog<'_>>) -> f64 {
         let mut lines = String::new();
         for number in start..(start + LINES).min(KEYS * PER_KEY) {
             let event = event(number, KEYS);
-            let (key, amount) = (&event.subjects[0], event.data["amount"].number().unwrap_or(0));
+            let (key, amount) = (&event.subjects[0], event.data.get("amount").and_then(Value::number).unwrap_or(0));
             let (whole, part) = (amount / 100, amount % 100);
             let _ = writeln!(
                 lines,
@@ -236,7 +235,7 @@ fn training(view: &FeatureSet) -> Row {
     let keys = 200_000;
     let events: Vec<(u32, Event)> = (0..keys * PER_KEY).map(|number| (0, event(number, keys))).collect();
     let labels: Vec<(String, Timestamp)> =
-        events.iter().step_by(10).map(|(_, event)| (event.subjects[0].clone(), event.time)).collect();
+        events.iter().step_by(10).map(|(_, event)| (event.subjects[0].to_string(), event.time)).collect();
     let begin = Instant::now();
     std::hint::black_box(point_in_time(view, &events, &labels));
     let ours = begin.elapsed().as_secs_f64();

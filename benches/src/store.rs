@@ -33,12 +33,12 @@ const IDS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinit
 /// A reading of a sensor, about 400 bytes of JSON, under an id without order.
 fn event(number: u64) -> Event {
     let dice = scatter(number);
-    let text = |text: String| Value::Text(text);
+    let text = |text: String| Value::Text(text.into());
     Event {
-        id: format!("{dice:016x}-{number:08x}"),
+        id: format!("{dice:016x}-{number:08x}").into(),
         source: "sensors".into(),
         kind: "reading".into(),
-        subjects: vec![format!("device {}", dice % 100_000)],
+        subjects: vec![format!("device {}", dice % 100_000).into()].into(),
         time: Timestamp(1_700_000_000_000 + number as i64 * 20),
         data: [
             ("alarm".to_string(), Value::Bool(dice.is_multiple_of(3))),

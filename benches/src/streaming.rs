@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use enliven_features::{FeatureSet, FeatureState};
-use enliven_types::{Event, Timestamp, Value};
+use enliven_types::{Event, SmolStr, Timestamp, Value};
 
 use crate::training::{scatter, write};
 use crate::world::{definition, feature};
@@ -44,12 +44,12 @@ pub fn streaming() -> Vec<Row> {
     let set = view();
     let events: Vec<Event> = (0..EVENTS)
         .map(|number| {
-            let name = key(number).to_string();
+            let name: SmolStr = key(number).to_string().into();
             Event {
-                id: number.to_string(),
+                id: number.to_string().into(),
                 source: "s".into(),
                 kind: "t".into(),
-                subjects: vec![name.clone()],
+                subjects: vec![name.clone()].into(),
                 time: Timestamp(time(number)),
                 data: [("amount".to_string(), Value::Int(amount(number))), ("key".to_string(), Value::Text(name))]
                     .into(),

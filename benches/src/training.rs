@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use enliven_features::{FeatureSet, point_in_time};
-use enliven_types::{Event, Timestamp, Value};
+use enliven_types::{Event, SmolStr, Timestamp, Value};
 
 use crate::world::{definition, feature};
 use crate::{Row, peers};
@@ -68,12 +68,12 @@ fn measure(count: u64) -> (f64, f64, String) {
     let time = |day: u64| Timestamp(day as i64 * DAY_MS);
     let events: Vec<(u32, Event)> = (0..count)
         .map(|number| {
-            let name = key(number).to_string();
+            let name: SmolStr = key(number).to_string().into();
             let event = Event {
-                id: number.to_string(),
+                id: number.to_string().into(),
                 source: "s".into(),
                 kind: "t".into(),
-                subjects: vec![name.clone()],
+                subjects: vec![name.clone()].into(),
                 time: time(day(number, count)),
                 data: [("amount".to_string(), Value::Int(amount(number))), ("key".to_string(), Value::Text(name))]
                     .into(),

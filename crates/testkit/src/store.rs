@@ -45,10 +45,10 @@ fn batches_are_atomic_and_ordered(store: &dyn Store) {
 
 fn event(source: &str, id: u64) -> Event {
     Event {
-        id: id.to_string(),
+        id: id.to_string().into(),
         source: source.into(),
         kind: "test".into(),
-        subjects: vec!["A".into()],
+        subjects: vec!["A".into()].into(),
         time: Timestamp(id as i64),
         data: [("n".to_string(), Value::Int(id as i64))].into(),
     }
@@ -65,7 +65,7 @@ fn the_log_deduplicates(store: &dyn Store) {
     again.truncate(0);
     assert_eq!(log.append(&again).unwrap().new, 0);
     assert_eq!(log.next_offset().unwrap(), 11);
-    let read: Vec<String> = log.read(8, 2).unwrap().into_iter().map(|(event, _)| event.id).collect();
+    let read: Vec<String> = log.read(8, 2).unwrap().into_iter().map(|(event, _)| event.id.to_string()).collect();
     assert_eq!(read, ["8", "9"]);
     assert_eq!(log.read(11, 5).unwrap().len(), 0);
     // A name that begins with another's has a log of its own.

@@ -636,11 +636,13 @@ impl Cuts {
                     let detail = format!("the event {} of `{}` stands in `{}`", event.id, event.source, partition.0);
                     return Err(wrong(detail));
                 }
-                if let Some(reason) = plan.readers.get(&event.source).and_then(|reader| reader.check(event).err()) {
+                if let Some(reason) =
+                    plan.readers.get(event.source.as_str()).and_then(|reader| reader.check(event).err())
+                {
                     return Err(wrong(format!("the event {} of `{}`: {reason}", event.id, event.source)));
                 }
                 let id = Digest::sha256(event.id.as_bytes());
-                let of_source = (event.source.clone(), 0)..=(event.source.clone(), u32::MAX);
+                let of_source = (partition.0.clone(), 0)..=(partition.0.clone(), u32::MAX);
                 if self.seen.range(of_source).any(|(_, seen)| seen.contains(&id)) {
                     return Err(wrong(format!("the event {} of {} is there twice", event.id, event.source)));
                 }

@@ -47,7 +47,7 @@ fn the_state_need_not_fit_the_cache() {
     let log = EventLog::new(&store, "s", 0);
     let large = |offset| {
         let mut event = common::event(offset);
-        event.data.insert("body".into(), enliven_types::Value::Text("b".repeat(4000)));
+        event.data.insert("body", enliven_types::Value::Text("b".repeat(4000).into()));
         event
     };
     let before = resident_mib();

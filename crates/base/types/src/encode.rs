@@ -6,6 +6,8 @@
 
 use std::io::Write;
 
+use smol_str::SmolStr;
+
 use crate::event::general;
 use crate::{Event, Value};
 
@@ -51,10 +53,10 @@ pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) {
 /// subject needs the escapes of a list.
 fn is_plain(event: &Event) -> bool {
     // RFC 8785 orders by UTF-16 units, which differ from UTF-8 only beyond the basic plane.
-    let beyond = |name: &String| name.bytes().any(|byte| byte >= 0xf0);
+    let beyond = |name: &str| name.bytes().any(|byte| byte >= 0xf0);
     let large = |value: &Value| matches!(value, Value::Int(number) if number.unsigned_abs() > Value::MAX_INT as u64);
-    let listed = |subject: &String| subject.bytes().any(|byte| byte == b'|' || byte == b'%');
-    !event.data.keys().any(beyond) && !event.data.values().any(large) && !event.subjects.iter().any(listed)
+    let listed = |subject: &SmolStr| subject.bytes().any(|byte| byte == b'|' || byte == b'%');
+    !event.data.iter().any(|(name, value)| beyond(name) || large(value)) && !event.subjects.iter().any(listed)
 }
 
 fn display(value: &impl std::fmt::Display, out: &mut Vec<u8>) {
@@ -70,8 +72,7 @@ fn text(text: &str, out: &mut Vec<u8>) {
 
 fn escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let (eights, rest) = bytes.as_chunks::<8>();
-    if !eights.iter().any(may_need_escapes) && !rest.iter().any(|byte| needs_escape(*byte)) {
+    if plain_len(bytes) == bytes.len() {
         out.extend_from_slice(bytes);
         return;
     }
@@ -92,18 +93,38 @@ fn escaped(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// How many bytes from the start on a JSON text holds as they are: up to a quote, a backslash or a
+/// control character.
+pub fn plain_len(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    // Without a way out of the middle, the compiler looks at many bytes at once.
+    while let Some(many) = bytes[at..].first_chunk::<32>()
+        && !many.iter().fold(false, |found, byte| found | needs_escape(*byte))
+    {
+        at += 32;
+    }
+    while let Some(eight) = bytes[at..].first_chunk::<8>() {
+        let found = escapes_in(*eight);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + bytes[at..].iter().take_while(|byte| !needs_escape(**byte)).count()
+}
+
 fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Whether one of eight bytes may need an escape: eight at a time, the high bit of each byte says
-/// whether a subtraction went below zero there.
-fn may_need_escapes(eight: &[u8; 8]) -> bool {
+/// Which of eight bytes need an escape: the high bit of each says whether a subtraction went below zero
+/// there. Only the lowest bit that is set is to be trusted, because a subtraction borrows.
+fn escapes_in(eight: [u8; 8]) -> u64 {
     const ONES: u64 = u64::MAX / 255;
-    let bytes = u64::from_le_bytes(*eight);
+    let bytes = u64::from_le_bytes(eight);
     let below = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
     let equal = |byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
-    (below(bytes, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7) != 0
+    (below(bytes, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
 
 #[cfg(test)]
@@ -129,19 +150,19 @@ mod tests {
         let value = prop_oneof![
             any::<bool>().prop_map(Value::Bool),
             (-Value::MAX_INT..=Value::MAX_INT).prop_map(Value::Int),
-            any_text().prop_map(Value::Text),
+            any_text().prop_map(|text| Value::Text(text.into())),
         ];
-        let data = prop::collection::btree_map(any_text(), value, 0..6);
+        let data = prop::collection::vec((any_text(), value), 0..12);
         let subjects = prop::collection::vec(any_text(), 0..4);
         let time = Timestamp::RANGE.0.0..=Timestamp::RANGE.1.0;
         (any_text(), any_text(), any_text(), subjects, time, data).prop_map(
             |(id, source, kind, subjects, time, data)| Event {
-                id,
-                source,
-                kind,
-                subjects,
+                id: id.into(),
+                source: source.into(),
+                kind: kind.into(),
+                subjects: subjects.into_iter().map(SmolStr::from).collect(),
                 time: Timestamp(time),
-                data,
+                data: data.into_iter().collect(),
             },
         )
     }
@@ -153,6 +174,16 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&event, &mut bytes);
             prop_assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(general(&event)).unwrap());
+        }
+
+        #[test]
+        fn plain_is_what_needs_no_escape(bytes in prop::collection::vec(prop_oneof![b' '..=b'~', any::<u8>()], 0..100)) {
+            let plain = bytes.iter().take_while(|byte| !needs_escape(**byte)).count();
+            prop_assert_eq!(plain_len(&bytes), plain);
+            // Long stretches without an escape, which random bytes do not have.
+            let mut long = vec![b'a'; bytes.len() * 3];
+            long.extend_from_slice(&bytes);
+            prop_assert_eq!(plain_len(&long), bytes.len() * 3 + plain);
         }
     }
 }

@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::encode::encode;
-use crate::{Digest, Timestamp, TypeError, to_jcs};
+use crate::{Data, Digest, Timestamp, TypeError, to_jcs};
 
 /// One datum of an event. Numbers are integers: a decimal column enters as units of its declared
 /// scale, so that sums do not depend on the order of arrival.
@@ -15,7 +15,7 @@ pub enum Value {
     /// A whole number, or units of a declared scale; at most 2^53 - 1 in size, as in RFC 8785.
     Int(i64),
     /// Text.
-    Text(String),
+    Text(SmolStr),
 }
 
 impl Value {
@@ -49,41 +49,44 @@ pub struct EventKey {
     pub id: String,
 }
 
+/// The entities that an event concerns.
+pub type Subjects = SmallVec<[SmolStr; 2]>;
+
 /// One CloudEvents 1.0 record with flat, typed data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Unique within the source.
-    pub id: String,
+    pub id: SmolStr,
     /// The source's name in the manifest.
-    pub source: String,
+    pub source: SmolStr,
     /// CloudEvents `type`.
-    pub kind: String,
+    pub kind: SmolStr,
     /// The entities that it concerns, at least one.
-    pub subjects: Vec<String>,
+    pub subjects: Subjects,
     /// When it happened.
     pub time: Timestamp,
     /// Named data.
-    pub data: BTreeMap<String, Value>,
+    pub data: Data,
 }
 
 /// The CloudEvents JSON form. CloudEvents has one `subject`; several are joined with `|`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
-    data: BTreeMap<String, Value>,
-    id: String,
-    source: String,
+    data: Data,
+    id: SmolStr,
+    source: SmolStr,
     specversion: String,
     subject: String,
     time: String,
     #[serde(rename = "type")]
-    kind: String,
+    kind: SmolStr,
 }
 
 impl Event {
     /// The deduplication key.
     pub fn key(&self) -> EventKey {
-        EventKey { source: self.source.clone(), id: self.id.clone() }
+        EventKey { source: self.source.to_string(), id: self.id.to_string() }
     }
 
     /// Canonical CloudEvents JSON (RFC 8785).
@@ -137,13 +140,13 @@ pub(crate) fn general(event: &Event) -> Vec<u8> {
 }
 
 /// Joins with `|`; a `|` or `%` inside a name is percent-encoded.
-fn join_subjects(subjects: &[String]) -> String {
+fn join_subjects(subjects: &[SmolStr]) -> String {
     let escaped: Vec<String> = subjects.iter().map(|subject| subject.replace('%', "%25").replace('|', "%7C")).collect();
     escaped.join("|")
 }
 
-fn split_subjects(text: &str) -> Vec<String> {
-    text.split('|').map(|part| part.replace("%7C", "|").replace("%25", "%")).collect()
+fn split_subjects(text: &str) -> Subjects {
+    text.split('|').map(|part| part.replace("%7C", "|").replace("%25", "%").into()).collect()
 }
 
 #[cfg(test)]
@@ -156,9 +159,9 @@ mod tests {
             id: "1".into(),
             source: "s".into(),
             kind: "match".into(),
-            subjects: vec!["A|B%7C".into(), "C".into()],
+            subjects: vec!["A|B%7C".into(), "C".into()].into(),
             time: Timestamp::parse("1872-11-30").unwrap(),
-            data: BTreeMap::from([("b".into(), Value::Int(-2)), ("a".into(), Value::Text("é\n".into()))]),
+            data: [("b", Value::Int(-2)), ("a", Value::Text("é\n".into()))].into(),
         };
         let text = String::from_utf8(event.to_bytes()).unwrap();
         assert_eq!(

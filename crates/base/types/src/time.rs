@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::TypeError;
 
 const DAY_MS: i64 = 86_400_000;
+/// The last second that jiff can print: a day and some hours before the end of year 9999, so that every
+/// time zone has a place. The short ways below say nothing of what lies behind it.
+const LAST_PRINTED: Timestamp = Timestamp(253_402_207_200_000);
 
 /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +28,13 @@ impl Timestamp {
 
     /// Reads `YYYY-MM-DD` (midnight UTC) or an RFC 3339 date and time.
     pub fn parse(text: &str) -> Result<Timestamp, TypeError> {
+        if let Some(time) = usual(text.as_bytes()) {
+            return Ok(time);
+        }
+        Timestamp::parse_any(text)
+    }
+
+    fn parse_any(text: &str) -> Result<Timestamp, TypeError> {
         let wrong = || TypeError::Time {
             text: text.chars().take(64).collect(),
             expected: "a date (YYYY-MM-DD) or an RFC 3339 date and time",
@@ -63,11 +73,101 @@ impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, with milliseconds only where there are any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clamped = (*self).clamp(Timestamp::RANGE.0, Timestamp::RANGE.1);
+        let (text, len) = printed(clamped);
+        if clamped <= LAST_PRINTED
+            && let Ok(text) = std::str::from_utf8(&text[..len])
+        {
+            return f.write_str(text);
+        }
         match jiff::Timestamp::from_millisecond(clamped.0) {
             Ok(time) => write!(f, "{time}"),
             Err(_) => write!(f, "{}", self.0),
         }
     }
+}
+
+/// The instant of the usual spellings, `2026-01-31`, `2026-01-31T23:59:59Z` and `2026-01-31T23:59:59.123Z`;
+/// none of any other.
+/// Every event has a time: the general way costs more than all the rest of reading it.
+fn usual(text: &[u8]) -> Option<Timestamp> {
+    let (&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], clock) = text.split_first_chunk::<10>()? else { return None };
+    let (year, month, day) = (number([y1, y2, y3, y4])?, number([m1, m2])?, number([d1, d2])?);
+    let millis = match *clock {
+        [] => 0,
+        [b'T', h1, h2, b':', m1, m2, b':', s1, s2, ref fraction @ .., b'Z'] => {
+            let (hour, minute, second) = (number([h1, h2])?, number([m1, m2])?, number([s1, s2])?);
+            let millis = match *fraction {
+                [] => 0,
+                [b'.', a] => number([a, b'0', b'0'])?,
+                [b'.', a, b] => number([a, b, b'0'])?,
+                [b'.', a, b, c] => number([a, b, c])?,
+                _ => return None,
+            };
+            if hour > 23 || minute > 59 || second > 59 {
+                return None;
+            }
+            ((hour * 60 + minute) * 60 + second) * 1000 + millis
+        }
+        _ => return None,
+    };
+    let days = match month {
+        2 => 28 + i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if year == 0 || day == 0 || day > days {
+        return None;
+    }
+    // Howard Hinnant, "chrono-compatible low-level date algorithms": years begin in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let of_era = year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + (153 * month + 2) / 5 + day - 1;
+    let days = year / 400 * 146_097 + of_era - 719_468;
+    Some(Timestamp(days * DAY_MS + millis)).filter(|time| *time <= LAST_PRINTED)
+}
+
+fn number<const COUNT: usize>(digits: [u8; COUNT]) -> Option<i64> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+}
+
+/// An instant of a four-digit year as `2026-01-31T23:59:59.123Z`, without what is zero at the end of its
+/// fraction, and how long that is.
+fn printed(time: Timestamp) -> ([u8; 24], usize) {
+    // The inverse of what `usual` computes; from March of year 0 on, no number is negative.
+    let days = (time.day() + 719_468) as u64;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year + u64::from(month > 9);
+    let month = if month > 9 { month - 9 } else { month + 3 };
+    let second = time.seconds().rem_euclid(86_400) as u64;
+    let millis = time.0.rem_euclid(1000) as u64;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (place, value) in [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month),
+        (8, day),
+        (11, second / 3600),
+        (14, second / 60 % 60),
+        (17, second % 60),
+    ] {
+        text[place] += (value / 10) as u8;
+        text[place + 1] += (value % 10) as u8;
+    }
+    for (place, value) in [(20, millis / 100), (21, millis / 10 % 10), (22, millis % 10)] {
+        text[place] += value as u8;
+    }
+    let end = match millis {
+        0 => 19,
+        _ if millis.is_multiple_of(100) => 21,
+        _ if millis.is_multiple_of(10) => 22,
+        _ => 23,
+    };
+    text[end] = b'Z';
+    (text, end + 1)
 }
 
 /// How often epochs close: a calendar month or year, or a fixed length from 1970-01-01.
@@ -177,7 +277,69 @@ impl schemars::JsonSchema for Period {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What the general way prints.
+    fn printed_by_jiff(time: Timestamp) -> String {
+        jiff::Timestamp::from_millisecond(time.0).map_or_else(|_| time.0.to_string(), |time| time.to_string())
+    }
+
+    /// Every day of four-digit years, and what is beside them.
+    #[test]
+    fn the_short_ways_know_every_day() {
+        for day in Timestamp::RANGE.0.day()..=LAST_PRINTED.day() {
+            let time = Timestamp(day * DAY_MS);
+            let text = time.to_string();
+            assert_eq!(text, printed_by_jiff(time));
+            assert_eq!(usual(text.as_bytes()), Some(time));
+            assert_eq!(usual(&text.as_bytes()[..10]), Some(time));
+        }
+        for text in ["0000-12-31", "2023-02-29", "2023-04-31", "2023-00-10", "2023-13-10", "2023-01-00", "2023-01-32"] {
+            assert_eq!(usual(text.as_bytes()), None, "{text}");
+            assert!(Timestamp::parse_any(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_short_ways_end_where_jiff_does() {
+        for (text, printed) in [
+            ("9999-12-30", "9999-12-30T00:00:00Z"),
+            ("9999-12-30T22:00:00Z", "9999-12-30T22:00:00Z"),
+            ("9999-12-31", "253402214400000"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), printed);
+        }
+        assert!(Timestamp::parse("9999-12-30T22:00:01Z").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_ways_agree_with_the_general_ones(
+            millisecond in Timestamp::RANGE.0.0..=Timestamp::RANGE.1.0,
+            step in prop_oneof![Just(1), Just(10), Just(100), Just(1000)],
+            place in 0usize..24,
+            byte in prop_oneof![b'0'..=b'9', b' '..=b'~'],
+        ) {
+            let time = Timestamp(millisecond.div_euclid(step) * step);
+            let text = time.to_string();
+            prop_assert_eq!(&text, &printed_by_jiff(time));
+            if time <= LAST_PRINTED {
+                prop_assert_eq!(Timestamp::parse(&text).unwrap(), time);
+            }
+            let mut other = text.into_bytes();
+            if let Some(at) = other.get_mut(place) {
+                *at = byte;
+            }
+            let other = String::from_utf8(other).unwrap();
+            let general = Timestamp::parse_any(&other).map_err(|error| error.to_string());
+            prop_assert_eq!(Timestamp::parse(&other).map_err(|error| error.to_string()), general.clone());
+            if let Some(found) = usual(other.as_bytes()) {
+                prop_assert_eq!(Ok(found), general);
+            }
+        }
+    }
 
     #[test]
     fn months_before_and_after_1970() {

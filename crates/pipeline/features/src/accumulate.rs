@@ -97,6 +97,7 @@ pub(crate) enum Acc {
 
 impl Rule {
     /// Of no events.
+    #[inline]
     pub(crate) fn empty(self) -> Acc {
         match self {
             Rule::Count => Acc::Count(0),
@@ -121,54 +122,62 @@ impl Rule {
 
     /// Adds an event that passes the filter. Events come in the order of (time, tie).
     pub(crate) fn add(self, acc: &mut Acc, sample: Sample) {
-        let Sample { time, value } = sample;
+        self.add_all(acc, std::iter::once(sample));
+    }
+
+    /// Adds several; what is to be done is decided once for all of them.
+    #[inline]
+    pub(crate) fn add_all(self, acc: &mut Acc, samples: impl Iterator<Item = Sample>) {
         match (self, acc) {
-            (_, Acc::Count(count)) => *count = count.saturating_add(1),
+            (_, Acc::Count(count)) => *count = count.saturating_add(samples.count() as u64),
             (_, Acc::Sum { count, sum }) => {
-                *count = count.saturating_add(1);
-                *sum = sum.plus(i128::from(value));
-            }
-            (_, Acc::Squares { count, sum, squares }) => {
-                let value = i128::from(value.clamp(-MAX_SQUARED, MAX_SQUARED));
-                *count = count.saturating_add(1);
-                *sum = sum.plus(value);
-                *squares = squares.plus(value * value);
-            }
-            (rule, Acc::One(one)) => {
-                let takes = match (rule, &one) {
-                    (_, None) | (Rule::Last, _) => true,
-                    (Rule::Min, Some((_, least))) => value < *least,
-                    (Rule::Max, Some((_, most))) => value > *most,
-                    _ => false,
-                };
-                if takes {
-                    *one = Some((time, value));
+                for sample in samples {
+                    *count = count.saturating_add(1);
+                    *sum = sum.plus(i128::from(sample.value));
                 }
             }
-            (_, Acc::Distinct(distinct)) => distinct.add(value as u64),
-            (_, Acc::Quantiles(quantiles)) => quantiles.add(value),
+            (_, Acc::Squares { count, sum, squares }) => {
+                for sample in samples {
+                    let value = i128::from(sample.value.clamp(-MAX_SQUARED, MAX_SQUARED));
+                    *count = count.saturating_add(1);
+                    *sum = sum.plus(value);
+                    *squares = squares.plus(value * value);
+                }
+            }
+            (Rule::Min, Acc::One(one)) => keep_if(one, samples, |value, least| value < least),
+            (Rule::Max, Acc::One(one)) => keep_if(one, samples, |value, most| value > most),
+            (Rule::Last, Acc::One(one)) => keep_if(one, samples, |_, _| true),
+            (_, Acc::One(one)) => keep_if(one, samples, |_, _| false),
+            (_, Acc::Distinct(distinct)) => samples.for_each(|sample| distinct.add(sample.value as u64)),
+            (_, Acc::Quantiles(quantiles)) => samples.for_each(|sample| quantiles.add(sample.value)),
             (_, Acc::Top(counts)) => {
-                let place = usize::try_from(value).unwrap_or(usize::MAX).min(counts.len() - 1);
-                counts[place] = counts[place].saturating_add(1);
+                for sample in samples {
+                    let place = usize::try_from(sample.value).unwrap_or(usize::MAX).min(counts.len() - 1);
+                    counts[place] = counts[place].saturating_add(1);
+                }
             }
             (Rule::PerEvent { decay_permille }, Acc::Weighted { above, below, .. }) => {
                 let keep = |weight: i128| weight * i128::from(decay_permille) / 1000;
-                *above = Wide::new(keep(above.get()).saturating_add(i128::from(value) * ONE));
-                *below = Wide::new(keep(below.get()) + ONE);
+                for sample in samples {
+                    *above = Wide::new(keep(above.get()).saturating_add(i128::from(sample.value) * ONE));
+                    *below = Wide::new(keep(below.get()) + ONE);
+                }
             }
             (Rule::PerTile { keep, tile_ms }, Acc::Weighted { above, below, tile }) => {
-                let now = time.div_euclid(tile_ms);
-                if *tile != i64::MIN {
-                    let factor = power(keep, now.saturating_sub(*tile).max(0) as u64);
-                    let fade = |weight: i128| scaled(weight, factor);
-                    (*above, *below) = (Wide::new(fade(above.get())), Wide::new(fade(below.get())));
+                for sample in samples {
+                    let now = sample.time.div_euclid(tile_ms);
+                    if *tile != i64::MIN {
+                        let factor = power(keep, now.saturating_sub(*tile).max(0) as u64);
+                        let fade = |weight: i128| scaled(weight, factor);
+                        (*above, *below) = (Wide::new(fade(above.get())), Wide::new(fade(below.get())));
+                    }
+                    *above = Wide::new(above.get().saturating_add(i128::from(sample.value) * ONE));
+                    *below = Wide::new(below.get().saturating_add(ONE));
+                    *tile = now;
                 }
-                *above = Wide::new(above.get().saturating_add(i128::from(value) * ONE));
-                *below = Wide::new(below.get().saturating_add(ONE));
-                *tile = now;
             }
             (_, Acc::Weighted { .. }) => {}
-            (_, Acc::Streak(run)) => *run = run.saturating_add(1),
+            (_, Acc::Streak(run)) => *run = run.saturating_add(samples.count() as u64),
         }
     }
 
@@ -224,16 +233,38 @@ impl Rule {
     }
 }
 
+/// Keeps the first sample, and each later one that `takes` prefers to the one kept.
+#[inline]
+fn keep_if(one: &mut Option<(i64, i64)>, samples: impl Iterator<Item = Sample>, takes: impl Fn(i64, i64) -> bool) {
+    for Sample { time, value } in samples {
+        if one.is_none_or(|(_, kept)| takes(value, kept)) {
+            *one = Some((time, value));
+        }
+    }
+}
+
 /// `sum / count` with `places` decimal places, for a sum in units of 10^-scale; rounded half away
 /// from zero; none without events.
 pub(crate) fn mean(sum: i128, count: i128, scale: u8, places: u8) -> Option<i64> {
     if count == 0 {
         return None;
     }
+    narrow_mean(sum, count, scale, places).or_else(|| Some(wide_mean(sum, count, scale, places)))
+}
+
+/// The mean if 64 bits are enough for it, as they are with usual numbers: their division costs a tenth.
+fn narrow_mean(sum: i128, count: i128, scale: u8, places: u8) -> Option<i64> {
+    let above = i64::try_from(sum).ok()?.checked_mul(10i64.checked_pow(places.into())?)?;
+    let below = u64::try_from(count).ok()?.checked_mul(10u64.checked_pow(scale.into())?)?;
+    let size = above.unsigned_abs().checked_add(below / 2)? / below;
+    Some(i64::try_from(size).ok()? * above.signum())
+}
+
+fn wide_mean(sum: i128, count: i128, scale: u8, places: u8) -> i64 {
     let wide = sum.saturating_mul(10i128.pow(u32::from(places)));
     let divisor = count.saturating_mul(10i128.pow(u32::from(scale)));
     let size = (wide.unsigned_abs() + divisor.unsigned_abs() / 2) / divisor.unsigned_abs();
-    Some(clamp(size.min(i64::MAX as u128 + 1) as i128 * wide.signum()))
+    clamp(size.min(i64::MAX as u128 + 1) as i128 * wide.signum())
 }
 
 /// The standard deviation of all events (not of a sample), with `places` decimal places, from exact
@@ -242,16 +273,34 @@ pub(crate) fn deviation(count: u64, sum: i128, squares: i128, scale: u8, places:
     if count == 0 {
         return None;
     }
+    let half = narrow_deviation(count, sum, squares, scale, places);
+    half.or_else(|| Some(wide_deviation(count, sum, squares, scale, places)))
+}
+
+/// The deviation if 128 bits are enough for it, as they are with usual numbers.
+fn narrow_deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8) -> Option<i64> {
+    let power = |places: u8| 10u128.checked_pow(2 * u32::from(places));
+    let area = u128::from(count).checked_mul(squares.unsigned_abs())?;
+    // Never negative (Cauchy-Schwarz).
+    let spread = area.saturating_sub(sum.unsigned_abs().checked_mul(sum.unsigned_abs())?);
+    // Twice the result, so that its last bit says how to round.
+    let above = spread.checked_mul(power(places)?)?.checked_mul(4)?;
+    let below = (u128::from(count) * u128::from(count)).checked_mul(power(scale)?)?;
+    let square = above / below;
+    let root = u64::try_from(square).map_or_else(|_| square.isqrt(), |square| u128::from(square.isqrt()));
+    Some(i64::try_from(root.div_ceil(2)).unwrap_or(i64::MAX))
+}
+
+fn wide_deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8) -> i64 {
     let count = U256::from(count);
     let sum = U256::from(sum.unsigned_abs());
-    // Never negative (Cauchy-Schwarz); both factors are below 2^128, and far below with real counts.
+    // Both factors are below 2^128, and far below with real counts.
     let spread = count.saturating_mul(U256::from(squares.unsigned_abs())).saturating_sub(sum.saturating_mul(sum));
     let power = |places: u8| U256::from(10u64).pow(U256::from(places));
-    // Twice the result, so that its last bit says how to round.
     let above = spread.saturating_mul(power(2 * places)).saturating_mul(U256::from(4));
     let below = count * count * power(2 * scale);
     let half = (square_root(above / below) + U256::from(1)) / U256::from(2);
-    Some(i64::try_from(half).unwrap_or(i64::MAX))
+    i64::try_from(half).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn clamp(value: i128) -> i64 {
@@ -302,7 +351,45 @@ pub(crate) fn keep_of(half_life_ms: i64, tile_ms: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Numbers of all sizes.
+    fn number() -> impl Strategy<Value = i128> {
+        (any::<i128>(), 0u32..128).prop_map(|(number, shift)| number >> shift)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #[test]
+        fn narrow_arithmetic_gives_what_wide_arithmetic_gives(
+            sum in number(),
+            count in number(),
+            values in prop::collection::vec(number(), 1..6),
+            scale in 0u8..13,
+        ) {
+            let count = count.unsigned_abs().clamp(1, i128::MAX as u128) as i128;
+            if let Some(narrow) = narrow_mean(sum, count, scale, 6) {
+                prop_assert_eq!(narrow, wide_mean(sum, count, scale, 6));
+            }
+            // Of values, so that there is no negative spread; and of any sums.
+            let most = i128::from(MAX_SQUARED);
+            let values: Vec<i128> = values.into_iter().map(|value| (value >> 74).clamp(-most, most)).collect();
+            let of_values = (values.iter().sum(), values.iter().map(|value| value * value).sum(), values.len() as u64);
+            for (sum, squares, count) in [of_values, (sum, sum, count as u64)] {
+                if count > 0 && let Some(narrow) = narrow_deviation(count, sum, squares, scale, 6) {
+                    prop_assert_eq!(narrow, wide_deviation(count, sum, squares, scale, 6));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn usual_numbers_are_narrow() {
+        assert_eq!(narrow_mean(-1_000_000_000, 30_000, 2, 6), Some(-333_333_333));
+        assert_eq!(narrow_deviation(3, 600, 140_000, 2, 6), Some(816_497));
+    }
 
     #[test]
     fn wide_round_trips() {

@@ -1,6 +1,10 @@
 //! From an accumulator to one number of the vector.
 
 use crate::accumulate::{Acc, clamp, deviation, mean};
+use crate::rows::Rows;
+use crate::slot::{Edge, Folded, Slot, Span};
+use crate::view::position_or_push;
+use smallvec::SmallVec;
 
 /// Decimal places of means, deviations, rates and shares.
 pub(crate) const PLACES: u8 = 6;
@@ -59,6 +63,60 @@ pub(crate) enum Finish {
     Since {
         unit_ms: i64,
     },
+}
+
+/// In which order a vector is read: what several features make use of is added up once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// Different sliding windows: tile and length.
+    windows: Vec<(i64, i64)>,
+    sums: Vec<Sum>,
+}
+
+/// What a slot adds up to over a window.
+#[derive(Clone, Debug)]
+struct Sum {
+    slot: usize,
+    /// None if it is no sliding window.
+    window: Option<usize>,
+    /// Which numbers of the vector are made of it: place, last step, and the value without events.
+    numbers: Vec<(usize, Finish, i64)>,
+}
+
+impl Reading {
+    pub(crate) fn new(slots: &[Slot], outputs: &[Output]) -> Reading {
+        let mut reading = Reading::default();
+        for (place, output) in outputs.iter().enumerate() {
+            let Output::Slot { slot, window_ms, finish, empty } = *output else { continue };
+            let window = match slots[slot].span {
+                Span::Tiles { tile_ms, .. } => Some(position_or_push(&mut reading.windows, &(tile_ms, window_ms))),
+                _ => None,
+            };
+            let number = (place, finish, empty);
+            match reading.sums.iter_mut().find(|sum| (sum.slot, sum.window) == (slot, window)) {
+                Some(sum) => sum.numbers.push(number),
+                None => reading.sums.push(Sum { slot, window, numbers: vec![number] }),
+            }
+        }
+        reading
+    }
+
+    /// Fills in all numbers that come from slots, as of `time`.
+    pub(crate) fn read(&self, slots: &[Slot], folded: &[Folded], rows: Rows<'_>, time: i64, vector: &mut [i64]) {
+        let end = rows.first_at(time);
+        let edge = |(tile_ms, window_ms): &(i64, i64)| Edge::new(*tile_ms, *window_ms, time, rows);
+        let edges: SmallVec<[Edge; 8]> = self.windows.iter().map(edge).collect();
+        for Sum { slot, window, numbers } in &self.sums {
+            let (slot, folded) = (&slots[*slot], folded.get(*slot));
+            let acc = match window {
+                Some(window) => Some(slot.slide(folded, rows, end, edges[*window])),
+                None => slot.read(folded, rows, end, time),
+            };
+            for (place, finish, empty) in numbers {
+                vector[*place] = acc.as_ref().and_then(|acc| finish.number(acc, time)).unwrap_or(*empty);
+            }
+        }
+    }
 }
 
 impl Finish {

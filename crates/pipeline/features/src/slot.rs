@@ -58,6 +58,21 @@ pub(crate) enum Folded {
     Session(Option<(i64, Acc)>),
 }
 
+/// Where a sliding window begins: with a tile, and with the first row in that tile or after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    tile: i64,
+    row: usize,
+}
+
+impl Edge {
+    /// Of a window of a length that ends at `time`.
+    pub(crate) fn new(tile_ms: i64, window_ms: i64, time: i64, rows: Rows<'_>) -> Edge {
+        let tile = time.saturating_sub(window_ms).div_euclid(tile_ms);
+        Edge { tile, row: rows.first_at(tile.saturating_mul(tile_ms)) }
+    }
+}
+
 impl Slot {
     pub(crate) fn empty(&self) -> Folded {
         match self.span {
@@ -121,31 +136,21 @@ impl Slot {
         }
     }
 
-    /// What the events before `time` add up to: those that were folded, and the rows before `end`.
-    /// None where the span holds nothing by definition (no closed period, no open session).
-    pub(crate) fn read(
-        &self,
-        folded: Option<&Folded>,
-        rows: Rows<'_>,
-        end: usize,
-        time: i64,
-        window_ms: i64,
-    ) -> Option<Acc> {
-        if let Span::Tiles { tile_ms, .. } = self.span {
-            let tail = time.saturating_sub(window_ms).div_euclid(tile_ms);
-            let tiles = match folded {
-                Some(Folded::Tiles(tiles)) => tiles.as_slice(),
-                _ => &[],
-            };
-            let mut acc = self.since(tiles, tail);
-            let border = tail.saturating_mul(tile_ms);
-            for place in rows.first_at(border)..end {
-                if self.passes(rows.bits(place)) {
-                    self.rule.add(&mut acc, self.sample(rows, place));
-                }
-            }
-            return Some(acc);
-        }
+    /// What the events of a sliding window add up to: those that were folded, and the rows before `end`.
+    #[inline]
+    pub(crate) fn slide(&self, folded: Option<&Folded>, rows: Rows<'_>, end: usize, edge: Edge) -> Acc {
+        let mut acc = match folded {
+            Some(Folded::Tiles(tiles)) => self.since(tiles, edge.tile),
+            _ => self.rule.empty(),
+        };
+        let passing = (edge.row..end).filter(|place| self.passes(rows.bits(*place)));
+        self.rule.add_all(&mut acc, passing.map(|place| self.sample(rows, place)));
+        acc
+    }
+
+    /// What the events before `time` add up to over a span that does not slide. None where it holds
+    /// nothing by definition (no closed period, no open session).
+    pub(crate) fn read(&self, folded: Option<&Folded>, rows: Rows<'_>, end: usize, time: i64) -> Option<Acc> {
         let mut now = folded.cloned().unwrap_or_else(|| self.empty());
         for place in 0..end {
             self.fold(&mut now, rows, place);

@@ -7,7 +7,7 @@ use crate::accumulate::{Rule, keep_of};
 use crate::config::{Aggregate, FeatureConfig, Key, ViewConfig, WeightedConfig, Window};
 use crate::describe::{Description, bound, computes, stretch};
 use crate::league::LeagueRule;
-use crate::output::{Finish, Output, PLACES, RATING_PLACES};
+use crate::output::{Finish, Output, PLACES, RATING_PLACES, Reading};
 use crate::rating::System;
 use crate::rows::Layout;
 use crate::side::{AsOf, CompiledSide, Neighbours, sides_of};
@@ -44,6 +44,7 @@ pub struct FeatureView {
     pub(crate) leagues: Vec<LeagueRule>,
     results: Vec<(Expr, Expr)>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) reading: Reading,
     schema: FeatureSchema,
     pub(crate) descriptions: Vec<Description>,
     digest: Digest,
@@ -142,6 +143,7 @@ impl FeatureView {
             leagues: Vec::new(),
             results: Vec::new(),
             outputs: Vec::new(),
+            reading: Reading::default(),
             schema: FeatureSchema { features: Vec::new() },
             descriptions: Vec::new(),
             digest: digest_of(config, columns, &joined),
@@ -152,6 +154,7 @@ impl FeatureView {
             view.define(&format!("define.{index}"), feature, &scope)?;
         }
         view.check_names()?;
+        view.reading = Reading::new(&view.slots, &view.outputs);
         Ok(view)
     }
 
@@ -569,7 +572,7 @@ struct Lane {
     privacy: Privacy,
 }
 
-fn position_or_push<T: PartialEq + Clone>(list: &mut Vec<T>, item: &T) -> usize {
+pub(crate) fn position_or_push<T: PartialEq + Clone>(list: &mut Vec<T>, item: &T) -> usize {
     if let Some(found) = list.iter().position(|other| other == item) {
         return found;
     }

@@ -141,7 +141,8 @@ impl ViewState {
             }
             rows = Rows::new(&with, layout);
         }
-        let end = rows.first_at(time);
+        let mut vector = vec![0; view.outputs.len()];
+        view.reading.read(&view.slots, &entity.folded, rows, time, &mut vector);
         let league = |league: usize| {
             let rule = &view.leagues[league];
             let rating = match self.leagues.get(league) {
@@ -150,21 +151,21 @@ impl ViewState {
             };
             (rule.system, rating)
         };
-        let read = |output: &Output| match *output {
-            Output::Slot { slot, window_ms, finish, empty } => {
-                let acc = view.slots[slot].read(entity.folded.get(slot), rows, end, time, window_ms);
-                acc.and_then(|acc| finish.number(&acc, time)).unwrap_or(empty)
+        let rated = if view.leagues.is_empty() { &[][..] } else { &view.outputs };
+        for (number, output) in vector.iter_mut().zip(rated) {
+            match *output {
+                Output::Slot { .. } => {}
+                Output::Rating { league: which } => {
+                    let (system, rating) = league(which);
+                    *number = fixed(system.published(&rating));
+                }
+                Output::RatingDeviation { league: which } => {
+                    let (system, rating) = league(which);
+                    *number = fixed(system.deviation(&rating));
+                }
             }
-            Output::Rating { league: number } => {
-                let (system, rating) = league(number);
-                fixed(system.published(&rating))
-            }
-            Output::RatingDeviation { league: number } => {
-                let (system, rating) = league(number);
-                fixed(system.deviation(&rating))
-            }
-        };
-        FeatureVector(view.outputs.iter().map(read).collect())
+        }
+        FeatureVector(vector)
     }
 
     /// Entities, in the order in which they were first seen, each with the time of its first event.

@@ -8,7 +8,7 @@ use enliven_features::{
     Column, FeatureSet, FeaturesConfig, FlinkColumn, FlinkInput, FlinkJob, FlinkOutput, FlinkSource, Kind, SourceShape,
     Tables,
 };
-use enliven_types::{Event, Privacy, Timestamp, Value};
+use enliven_types::{Data, Event, Privacy, Timestamp, Value};
 use serde_json::json;
 
 const DAY: i64 = 86_400_000;
@@ -120,13 +120,13 @@ fn the_kernel_adds_up_the_same_columns() {
         { "name": "latest", "aggregate": { "last": "gain" }, "windows": ["30d"] },
     ]));
     let hand = |time: i64, won: i64, tournament: bool| Event {
-        id: format!("{time}"),
+        id: format!("{time}").into(),
         source: "hands".into(),
         kind: "hand".into(),
-        subjects: vec!["Ann".into()],
+        subjects: vec!["Ann".into()].into(),
         time: Timestamp(time),
-        data: BTreeMap::from([
-            ("at".to_string(), Value::Text(time.to_string())),
+        data: Data::from([
+            ("at".to_string(), Value::Text(time.to_string().into())),
             ("player".to_string(), Value::Text("Ann".into())),
             ("table".to_string(), Value::Int(4)),
             ("won".to_string(), Value::Int(won)),

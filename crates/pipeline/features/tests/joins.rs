@@ -85,13 +85,14 @@ fn mixed() -> impl Strategy<Value = Vec<Event>> {
 
 /// What a plain reading of the definition of [`joined`] gives of `main` and `owned`, for some features.
 fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str, i64> {
-    let text = |event: &Event, column: &str| event.data[column].text().unwrap().to_string();
+    let text = |event: &Event, column: &str| event.data.get(column).unwrap().text().unwrap().to_string();
     let order = |event: &&Event| (event.time, fnv1a(&event.id) as i64);
     let mut sorted: Vec<&Event> = events.iter().filter(|event| event.time.0 < cut).collect();
     sorted.sort_by_key(order);
     let count = |who: &str, before: i64| {
-        let seen =
-            |event: &&&Event| event.source == "t" && event.time.0 < before && event.subjects.contains(&who.to_string());
+        let seen = |event: &&&Event| {
+            event.source == "t" && event.time.0 < before && event.subjects.iter().any(|one| one == who)
+        };
         sorted.iter().filter(seen).count() as i64
     };
     let holder = |token: &str, before: i64| {
@@ -104,7 +105,7 @@ fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str
         let (time, left, right) = (event.time.0, text(event, "left"), text(event, "right"));
         if holder(name, time).as_ref() == Some(&left) {
             *found.get_mut("owned").unwrap() += 1;
-            *found.get_mut("owned_sum").unwrap() += event.data["amount"].number().unwrap();
+            *found.get_mut("owned_sum").unwrap() += event.data.get("amount").unwrap().number().unwrap();
         }
         if left != name || text(event, "colour") == "teal" {
             continue;

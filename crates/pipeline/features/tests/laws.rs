@@ -191,10 +191,10 @@ proptest! {
         let found = live(&view, &events, &cuts, 4);
         for (row, (cut, number)) in found.iter().zip(cuts.iter().flat_map(|cut| (0..4).map(move |number| (cut, number)))) {
             let who = name(number);
-            let mut order: Vec<&Event> = events.iter().filter(|event| event.time.0 < *cut && event.subjects.contains(&who)).collect();
+            let mut order: Vec<&Event> = events.iter().filter(|event| event.time.0 < *cut && event.subjects.iter().any(|one| *one == who)).collect();
             order.sort_by_key(|event| (event.time, fnv1a(&event.id) as i64));
             let seen: Vec<(i64, i64, &str)> = order.iter().map(|event| {
-                (event.time.0, event.data["amount"].number().unwrap(), event.data["colour"].text().unwrap())
+                (event.time.0, event.data.get("amount").unwrap().number().unwrap(), event.data.get("colour").unwrap().text().unwrap())
             }).collect();
             let mut place = 0;
             for aggregate in &aggregates {

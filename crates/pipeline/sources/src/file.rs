@@ -8,11 +8,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use enliven_types::{Event, Timestamp};
 use serde_json::value::RawValue;
 
-use crate::row::Refusal;
+use crate::row::{Cells, Refusal};
+use crate::scan::Scanner;
 use crate::{BadRow, FileConfig, Format, RowReader, SourceConfig, SourceError, SourceKind};
 
 /// A longer line is refused, so that a file without line ends cannot fill the memory.
 const MAX_LINE_BYTES: u64 = 1 << 20;
+/// So much of a file is read at once.
+const BUFFER: usize = 64 << 10;
 
 /// Reads a file row by row. One line is one row: a quote that is never closed spoils its own line
 /// and no other.
@@ -25,9 +28,13 @@ pub struct FileSource {
     places: Vec<usize>,
     /// Our column -> its key; for JSON Lines only.
     keys: Vec<(String, String)>,
+    /// For JSON Lines only.
+    scanner: Scanner,
     /// The names in the first line; for CSV only.
     header: Vec<String>,
     line: u64,
+    /// Room for a line.
+    bytes: Vec<u8>,
     name: String,
     file: String,
     done: bool,
@@ -59,15 +66,18 @@ impl FileSource {
     ) -> Result<FileSource, SourceError> {
         let SourceKind::File(FileConfig { format, .. }) = &config.from;
         let reader = RowReader::new(name, config)?;
+        let keys = reader.file_columns();
         let mut source = FileSource {
-            lines: BufReader::new(bytes),
-            keys: reader.file_columns(),
+            lines: BufReader::with_capacity(BUFFER, bytes),
+            scanner: Scanner::new(keys.iter().map(|(_, theirs)| theirs.clone()).collect()),
+            keys,
             reader,
             splitter: Splitter::new(),
             format: *format,
             places: Vec::new(),
             header: Vec::new(),
             line: 0,
+            bytes: Vec::new(),
             name: name.to_string(),
             file: path_of(config, partition).to_string(),
             done: false,
@@ -84,9 +94,10 @@ impl FileSource {
     }
 
     fn read_header(&mut self) -> Result<(), SourceError> {
-        let header = match self.next_line()? {
+        let mut bytes = Vec::new();
+        let header = match self.next_line(&mut bytes)? {
             Some(Ok(line)) => line,
-            _ => String::new(),
+            _ => "",
         };
         let header = self.splitter.cells(header.trim_start_matches('\u{feff}')).unwrap_or_default();
         for (_, theirs) in &self.keys {
@@ -103,14 +114,14 @@ impl FileSource {
     }
 
     /// The next line without its end, or why it is refused; none at the end of the file.
-    fn next_line(&mut self) -> Result<Option<Result<String, String>>, SourceError> {
+    fn next_line<'a>(&mut self, bytes: &'a mut Vec<u8>) -> Result<Option<Result<&'a str, String>>, SourceError> {
         let failed = |error: std::io::Error| SourceError::Read {
             name: self.name.clone(),
             path: self.file.clone(),
             reason: error.to_string(),
         };
-        let mut bytes = Vec::new();
-        let read = (&mut self.lines).take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes).map_err(failed)?;
+        bytes.clear();
+        let read = (&mut self.lines).take(MAX_LINE_BYTES).read_until(b'\n', bytes).map_err(failed)?;
         if read == 0 {
             return Ok(None);
         }
@@ -122,7 +133,7 @@ impl FileSource {
         while matches!(bytes.last(), Some(b'\n' | b'\r')) {
             bytes.pop();
         }
-        Ok(Some(String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_string())))
+        Ok(Some(std::str::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_string())))
     }
 
     fn event(&mut self, line: &str) -> Result<Event, Refusal> {
@@ -138,20 +149,25 @@ impl FileSource {
         if cells.len() != width {
             return Err((None, format!("has {} columns, the header has {width}", cells.len())));
         }
-        let texts: Vec<&str> = self.places.iter().map(|place| cells[*place]).collect();
-        self.reader.event(&texts)
+        let cells: Cells<'_> = self.places.iter().map(|place| Cow::Borrowed(cells[*place])).collect();
+        self.reader.event(&cells)
     }
 
-    fn json_event(&self, line: &str) -> Result<Event, Refusal> {
+    fn json_event(&mut self, line: &str) -> Result<Event, Refusal> {
+        let mut cells = Cells::new();
+        if let Some(found) = self.scanner.cells(line) {
+            for ((ours, _), text) in self.keys.iter().zip(found) {
+                cells.push(single(text).map_err(|reason| (Some(ours.clone()), reason))?);
+            }
+            return self.reader.event(&cells);
+        }
         let object = json_object(line).map_err(|reason| (None, reason))?;
-        let mut owned = Vec::with_capacity(self.keys.len());
         for (ours, theirs) in &self.keys {
             let refuse = |reason: String| (Some(ours.clone()), reason);
             let value = object.get(theirs.as_str()).ok_or_else(|| refuse("is missing".into()))?;
-            owned.push(single(value).map_err(refuse)?);
+            cells.push(single(value.get()).map_err(refuse)?);
         }
-        let texts: Vec<&str> = owned.iter().map(|text| &**text).collect();
-        self.reader.event(&texts)
+        self.reader.event(&cells)
     }
 }
 
@@ -165,8 +181,9 @@ impl Iterator for FileSource {
     type Item = Result<Result<Event, BadRow>, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = std::mem::take(&mut self.bytes);
         while !self.done {
-            let line = match self.next_line() {
+            let line = match self.next_line(&mut bytes) {
                 Ok(Some(Ok(line))) if line.trim().is_empty() => continue,
                 Ok(Some(line)) => line,
                 Ok(None) => break,
@@ -175,9 +192,11 @@ impl Iterator for FileSource {
                     return Some(Err(error));
                 }
             };
-            let event = line.map_err(|reason| (None, reason)).and_then(|line| self.event(&line));
-            let (file, line) = (self.file.clone(), self.line);
-            return Some(Ok(event.map_err(|(column, reason)| BadRow { file, line, column, reason })));
+            let event = line.map_err(|reason| (None, reason)).and_then(|line| self.event(line));
+            let bad = |(column, reason)| BadRow { file: self.file.clone(), line: self.line, column, reason };
+            let event = event.map_err(bad);
+            self.bytes = bytes;
+            return Some(Ok(event));
         }
         self.done = true;
         None
@@ -195,9 +214,8 @@ pub(crate) fn json_object(line: &str) -> Result<BTreeMap<Cow<'_, str>, &RawValue
     Ok(members.into_iter().map(|(Name(name), value)| (name, value)).collect())
 }
 
-/// The text of a single JSON value.
-pub(crate) fn single(value: &RawValue) -> Result<Cow<'_, str>, String> {
-    let text = value.get();
+/// The text of a single JSON value, from how it is written.
+pub(crate) fn single(text: &str) -> Result<Cow<'_, str>, String> {
     match text.as_bytes().first() {
         Some(b'"') => match text[1..text.len() - 1].contains('\\') {
             false => Ok(Cow::Borrowed(&text[1..text.len() - 1])),

@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod file;
 mod row;
+mod scan;
 mod table;
 
 pub use config::{FileConfig, Format, Paths, SourceConfig, SourceKind};

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use enliven_types::{ColumnType, Event, Fixed, Period, Timestamp, Value};
+use enliven_types::{ColumnType, Data, Event, Fixed, Period, SmolStr, Subjects, Timestamp, ToSmolStr, Value};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{SourceConfig, SourceError};
 
@@ -37,13 +37,25 @@ impl fmt::Display for BadRow {
 /// Why a row is refused: the column to blame, if one is, and the reason.
 pub(crate) type Refusal = (Option<String>, String);
 
+/// The texts of a row in the order of the declared columns.
+pub(crate) type Cells<'a> = SmallVec<[Cow<'a, str>; 8]>;
+
 /// Turns the cells of one row into an event.
 #[derive(Clone, Debug)]
 pub struct RowReader {
-    name: String,
+    name: SmolStr,
+    kind: SmolStr,
     config: SourceConfig,
-    /// The place of the time among the columns.
+    /// The names of the columns, in their order.
+    columns: Vec<SmolStr>,
+    /// The places among the columns of the time,
     time: usize,
+    /// of what makes the id,
+    id: Vec<usize>,
+    /// of the subjects,
+    subjects: Vec<usize>,
+    /// and of the number that orders events of the same time.
+    order: Option<usize>,
     /// No event is dated later.
     not_after: Timestamp,
 }
@@ -97,7 +109,18 @@ impl RowReader {
         if config.partitions() == 0 {
             return Err(SourceError::Empty { name: name.to_string(), field: "path" });
         }
-        Ok(RowReader { name: name.to_string(), config: config.clone(), time, not_after: Timestamp::RANGE.1 })
+        let place = |column: &String| config.columns.keys().position(|other| other == column);
+        Ok(RowReader {
+            name: name.into(),
+            kind: config.event_type.as_str().into(),
+            columns: config.columns.keys().map(SmolStr::from).collect(),
+            time,
+            id: config.id.iter().filter_map(place).collect(),
+            subjects: config.subjects.iter().filter_map(place).collect(),
+            order: config.order.as_ref().and_then(place),
+            config: config.clone(),
+            not_after: Timestamp::RANGE.1,
+        })
     }
 
     /// Refuses events that lie further in the future of `now` than the source allows.
@@ -113,39 +136,44 @@ impl RowReader {
     }
 
     /// Builds the event from texts in the order of the declared columns; none is missing.
-    pub(crate) fn event(&self, cells: &[&str]) -> Result<Event, Refusal> {
-        let value = |((column, kind), text): ((&String, &ColumnType), &&str)| match parse(text, *kind) {
-            Ok(value) => Ok((column.clone(), value)),
-            Err(reason) => Err((Some(column.clone()), reason)),
-        };
-        let data: BTreeMap<String, Value> =
-            self.config.columns.iter().zip(cells).map(value).collect::<Result<_, _>>()?;
-        let time_text = cells.get(self.time).copied().unwrap_or_default();
-        let time = Timestamp::parse(time_text).map_err(|error| (Some(self.config.time.clone()), error.to_string()))?;
+    pub(crate) fn event(&self, cells: &[Cow<'_, str>]) -> Result<Event, Refusal> {
+        let blame = |place: usize, reason: String| (Some(self.columns[place].to_string()), reason);
+        let mut values = Vec::with_capacity(cells.len());
+        for (place, (kind, text)) in self.config.columns.values().zip(cells).enumerate() {
+            let value = parse(text, *kind).map_err(|reason| blame(place, reason))?;
+            values.push((self.columns[place].clone(), value));
+        }
+        let time_text = cells.get(self.time).map_or("", |text| text);
+        let time = Timestamp::parse(time_text).map_err(|error| blame(self.time, error.to_string()))?;
         if time > self.not_after {
             let reason = format!("`{time_text}` is more than {} in the future", self.config.max_future);
-            return Err((Some(self.config.time.clone()), reason));
+            return Err(blame(self.time, reason));
         }
-        if let Some(column) = &self.config.order
-            && data[column].number().is_some_and(|number| i32::try_from(number).is_err())
+        if let Some(place) = self.order
+            && values[place].1.number().is_some_and(|number| i32::try_from(number).is_err())
         {
-            return Err((Some(column.clone()), "orders events, and is no number of 32 bits".into()));
+            return Err(blame(place, "orders events, and is no number of 32 bits".into()));
         }
-        let id: Vec<Cow<'_, str>> = self.config.id.iter().map(|column| show(&data[column])).collect();
-        let id = id.join("/");
+        let id = match *self.id.as_slice() {
+            [place] => show(&values[place].1),
+            ref places => {
+                let parts: Vec<SmolStr> = places.iter().map(|place| show(&values[*place].1)).collect();
+                parts.join("/").into()
+            }
+        };
         if id.len() > MAX_ID_BYTES {
             return Err((None, format!("the id has {} bytes, at most {MAX_ID_BYTES} are kept", id.len())));
         }
-        let mut subjects = Vec::new();
-        for column in &self.config.subjects {
-            let subject = show(&data[column]).into_owned();
+        let mut subjects = Subjects::new();
+        for place in &self.subjects {
+            let subject = show(&values[*place].1);
             if subject.trim().is_empty() {
-                return Err((Some(column.clone()), "names no entity".into()));
+                return Err(blame(*place, "names no entity".into()));
             }
             subjects.push(subject);
         }
-        let kind = self.config.event_type.clone();
-        Ok(Event { id, source: self.name.clone(), kind, subjects, time, data })
+        let data = Data::from(values);
+        Ok(Event { id, source: self.name.clone(), kind: self.kind.clone(), subjects, time, data })
     }
 }
 
@@ -153,18 +181,17 @@ impl RowReader {
     /// Whether an event is one that this source reads: its columns, their types, its id, subjects and
     /// time. The reason if it is not.
     pub fn check(&self, event: &Event) -> Result<(), String> {
-        let mut cells = Vec::with_capacity(self.config.columns.len());
+        let mut cells = Cells::new();
         for (column, kind) in &self.config.columns {
             let value = event.data.get(column).ok_or_else(|| format!("the column `{column}` is missing"))?;
             cells.push(match (value, kind) {
                 (Value::Int(units), ColumnType::Decimal(scale)) => {
                     Cow::Owned(Fixed { units: *units, scale: *scale }.to_string())
                 }
-                _ => show(value),
+                _ => Cow::Owned(show(value).into()),
             });
         }
-        let texts: Vec<&str> = cells.iter().map(|cell| &**cell).collect();
-        match self.event(&texts) {
+        match self.event(&cells) {
             Ok(read) if read == *event => Ok(()),
             Ok(_) => Err("it differs from what its own data say".into()),
             Err((column, reason)) => {
@@ -174,11 +201,11 @@ impl RowReader {
     }
 }
 
-fn show(value: &Value) -> Cow<'_, str> {
+fn show(value: &Value) -> SmolStr {
     match value {
-        Value::Bool(value) => Cow::Owned(value.to_string()),
-        Value::Int(value) => Cow::Owned(value.to_string()),
-        Value::Text(text) => Cow::Borrowed(text),
+        Value::Bool(value) => value.to_smolstr(),
+        Value::Int(value) => value.to_smolstr(),
+        Value::Text(text) => text.clone(),
     }
 }
 
@@ -188,7 +215,7 @@ pub(crate) fn parse(text: &str, kind: ColumnType) -> Result<Value, String> {
         ColumnType::Text if text.len() > MAX_TEXT_BYTES => {
             Err(format!("has {} bytes, at most {MAX_TEXT_BYTES} are kept", text.len()))
         }
-        ColumnType::Text => Ok(Value::Text(text.to_string())),
+        ColumnType::Text => Ok(Value::Text(text.into())),
         ColumnType::Boolean if text.eq_ignore_ascii_case("true") => Ok(Value::Bool(true)),
         ColumnType::Boolean if text.eq_ignore_ascii_case("false") => Ok(Value::Bool(false)),
         ColumnType::Boolean => Err(format!("`{}` is neither true nor false", shown())),
@@ -214,8 +241,11 @@ fn decimal(text: &str, scale: u8) -> Result<Value, &'static str> {
     if part.len() > usize::from(scale) {
         return Err(" (it has more decimal places than the column)");
     }
-    let all = format!("{whole}{part:0<width$}", width = usize::from(scale));
-    let units: i64 = all.parse().map_err(|_| " (it is too large)")?;
+    let mut units = 0i64;
+    let zeros = std::iter::repeat_n(b'0', usize::from(scale) - part.len());
+    for digit in whole.bytes().chain(part.bytes()).chain(zeros) {
+        units = units.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
+    }
     if units > Value::MAX_INT {
         return Err(" (it is too large)");
     }

@@ -87,8 +87,9 @@ fn json_lines(bytes: &[u8]) -> Result<Vec<(String, Cells)>, Refusal> {
     for (place, line) in lines(bytes)? {
         let object = json_object(line).map_err(|reason| (place.clone(), reason))?;
         // A value that is no single one is missing, which matters only if its column is declared.
-        let cell =
-            |(name, value): (&Cow<'_, str>, &&RawValue)| Some((name.to_string(), single(value).ok()?.into_owned()));
+        let cell = |(name, value): (&Cow<'_, str>, &&RawValue)| {
+            Some((name.to_string(), single(value.get()).ok()?.into_owned()))
+        };
         let cells = object.iter().filter_map(cell).collect();
         rows.push((place, cells));
     }

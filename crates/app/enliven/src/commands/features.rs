@@ -184,7 +184,7 @@ fn late(place: &Place, output: &Output) -> Result<(), CliError> {
     let found: Vec<Late> = read::view(place)?
         .late_events()?
         .into_iter()
-        .map(|(epoch, event)| Late { epoch, id: event.id, time: event.time.to_string() })
+        .map(|(epoch, event)| Late { epoch, id: event.id.to_string(), time: event.time.to_string() })
         .collect();
     let mut text = format!("{} events came later than allowed\n", found.len());
     for one in &found {
@@ -264,7 +264,7 @@ fn export(
     let vectors = point_in_time(features, &events, &labels);
     let mut table = Table { facts: facts(features, &events), ..Table::default() };
     let texts = |of: &dyn Fn(&Event) -> String| Cells::Text(rows.iter().map(|(event, _)| of(event)).collect());
-    table.columns.push(("event_id".into(), texts(&|event| event.id.clone())));
+    table.columns.push(("event_id".into(), texts(&|event| event.id.to_string())));
     table.columns.push(("side".into(), Cells::Decimal(0, rows.iter().map(|(_, side)| *side).collect())));
     table.columns.push(("entity".into(), Cells::Text(labels.into_iter().map(|(name, _)| name).collect())));
     table.columns.push(("as_of".into(), Cells::Time(rows.iter().map(|(event, _)| event.time.0).collect())));

@@ -26,14 +26,14 @@ fn scatter(number: u64) -> u64 {
 pub fn event(offset: u64) -> Event {
     let dice = scatter(offset);
     Event {
-        id: format!("{dice:016x}"),
+        id: format!("{dice:016x}").into(),
         source: "s".into(),
         kind: "test".into(),
-        subjects: vec![format!("subject {}", dice % 50)],
+        subjects: vec![format!("subject {}", dice % 50).into()].into(),
         time: Timestamp(offset as i64 * 1000),
         data: [
             ("n".to_string(), Value::Int(offset as i64)),
-            ("text".to_string(), Value::Text("x".repeat((dice % 300) as usize))),
+            ("text".to_string(), Value::Text("x".repeat((dice % 300) as usize).into())),
         ]
         .into(),
     }

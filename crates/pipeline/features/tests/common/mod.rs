@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use enliven_features::{Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables, point_in_time};
-use enliven_types::{Event, FeatureVector, Privacy, Timestamp, Value};
+use enliven_types::{Data, Event, FeatureVector, Privacy, Timestamp, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -127,16 +127,16 @@ pub fn event(number: usize, seen: &Seen) -> Event {
     let colour =
         CATEGORIES.get(seen.colour as usize).copied().unwrap_or(if seen.colour == 3 { "pink" } else { "teal" });
     Event {
-        id: number.to_string(),
+        id: number.to_string().into(),
         source: "s".into(),
         kind: "t".into(),
-        subjects: vec![name(seen.left), name(seen.right)],
+        subjects: vec![name(seen.left).into(), name(seen.right).into()].into(),
         time: Timestamp(seen.minute * MINUTE),
-        data: BTreeMap::from([
-            ("left".to_string(), Value::Text(name(seen.left))),
-            ("right".to_string(), Value::Text(name(seen.right))),
+        data: Data::from([
+            ("left".to_string(), Value::Text(name(seen.left).into())),
+            ("right".to_string(), Value::Text(name(seen.right).into())),
             ("amount".to_string(), Value::Int(seen.amount)),
-            ("colour".to_string(), Value::Text(colour.to_string())),
+            ("colour".to_string(), Value::Text(colour.into())),
         ]),
     }
 }
