@@ -11,6 +11,11 @@ use smallvec::{SmallVec, smallvec};
 /// Lists and objects nested deeper are left to the general way.
 const MAX_DEPTH: usize = 16;
 
+/// So many names of a line are expected of the next, of so many bytes each: what a foreign file can make
+/// us keep.
+const MAX_MEMBERS: usize = 256;
+const MAX_NAME_BYTES: usize = 256;
+
 /// The text of each declared column as it is written, in the order of the columns.
 pub(crate) type RawCells<'a> = SmallVec<[&'a str; 8]>;
 
@@ -75,7 +80,7 @@ impl Scanner {
         cursor.at += name.len();
         cursor.take(b'"')?;
         let column = self.columns.iter().position(|column| column == name);
-        if member == self.members.len() {
+        if member == self.members.len() && member < MAX_MEMBERS && name.len() <= MAX_NAME_BYTES {
             self.members.push((name.to_string(), column));
         }
         Some(column)
@@ -244,6 +249,23 @@ mod tests {
         }
         let deep = format!(r#"{{"a":1,"b c":2,"é":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
         assert_eq!(Scanner::new(columns()).cells(&deep), None);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_file_is_bounded() {
+        let mut scanner = Scanner::new(columns());
+        let long = "n".repeat(MAX_NAME_BYTES + 1);
+        let many: String = (0..2 * MAX_MEMBERS).map(|number| format!(r#""{number}":0,"#)).collect();
+        for line in [
+            format!(r#"{{"a":1,"{long}":0,"b c":2,"é":3}}"#),
+            format!(r#"{{"a":1,{many}"b c":2,"é":3}}"#),
+            format!(r#"{{"é":1,{many}"{long}":0,"b c":2,"a":3}}"#),
+        ] {
+            let cells = scanner.cells(&line).expect("the short way takes it");
+            assert_eq!(Some(cells.to_vec()), general(&columns(), &line));
+            assert!(scanner.members.len() <= MAX_MEMBERS);
+            assert!(scanner.members.iter().all(|(name, _)| name.len() <= MAX_NAME_BYTES));
+        }
     }
 
     fn value() -> impl Strategy<Value = String> {
