@@ -70,6 +70,16 @@ pub enum ContentError {
         /// What happened.
         reason: String,
     },
+    /// A CAR file cannot be read, or is not one.
+    #[error("CAR file {place}, byte {offset}: {reason}")]
+    Car {
+        /// The file.
+        place: String,
+        /// Where in it, counted from its start.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// A block that is needed is not in the store.
     #[error("block {cid} is not in the store")]
     Missing {

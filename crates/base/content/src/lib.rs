@@ -9,6 +9,8 @@
 //! * [`BlockStore`] keeps blocks: [`MemoryBlocks`], [`EmbeddedBlocks`] (one file), [`GatewayBlocks`]
 //!   (read only, over HTTP),
 //! * [`file()`] and [`Directory`] make blocks and say what their root is,
+//! * [`CarWriter`] and [`CarReader`] carry blocks from one place to another in a file, [`CarBlocks`] is such a file,
+//! * [`walk`] visits all that roots lead to,
 //! * [`read_file`], [`list_directory`] and [`resolve`] read them back from any store.
 //!
 //! Invariants:
@@ -20,6 +22,7 @@
 //!   limits that the caller gives; it returns errors and never panics.
 //! * No block made here is larger than 1 MiB. No block larger than [`MAX_BLOCK_BYTES`] is decoded.
 
+mod car;
 mod config;
 mod dagpb;
 mod directory;
@@ -35,7 +38,9 @@ mod read;
 mod shard;
 mod store;
 mod unixfs;
+mod walk;
 
+pub use car::{CarBlocks, CarReader, CarWriter};
 pub use config::GatewayConfig;
 pub use directory::Directory;
 pub use embedded::EmbeddedBlocks;
@@ -44,3 +49,4 @@ pub use file::{file, read_file};
 pub use gateway::GatewayBlocks;
 pub use read::{list_directory, resolve};
 pub use store::{BlockStore, Link, MAX_BLOCK_BYTES, MemoryBlocks};
+pub use walk::{links, walk};

@@ -24,7 +24,7 @@ mod score;
 mod state;
 mod time;
 
-pub use canonical::{from_cbor, from_json_strict, to_cbor, to_jcs};
+pub use canonical::{cbor_links, from_cbor, from_json_strict, to_cbor, to_jcs};
 pub use column::ColumnType;
 pub use cut::{Cut, CutPartition};
 pub use data::Data;

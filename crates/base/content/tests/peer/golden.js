@@ -1,17 +1,21 @@
-// Recomputes the golden CIDs of the content crate with ipfs-unixfs-importer.
+// Recomputes the golden CIDs of the content crate with ipfs-unixfs-importer, and a CAR file with @ipld/car.
 //
-//   node golden.js            writes ../golden/unixfs.json
-//   node golden.js --check    compares with it and fails on a difference
+//   node golden.js            writes ../golden/unixfs.json and ../golden/directory.car
+//   node golden.js --check    compares with them and fails on a difference
 //
 // Entry i of a directory is the raw block of the text "entry i"; byte j of a file is (j * 31 + 7) % 251.
 
 import { readFile, writeFile } from 'node:fs/promises'
+import { CarBufferWriter } from '@ipld/car'
+import * as dagPb from '@ipld/dag-pb'
 import { BlackHoleBlockstore } from 'blockstore-core/black-hole'
+import { MemoryBlockstore } from 'blockstore-core/memory'
 import { importer } from 'ipfs-unixfs-importer'
 import { fixedSize } from 'ipfs-unixfs-importer/chunker'
 import { balanced } from 'ipfs-unixfs-importer/layout'
 
 const GOLDEN = new URL('../golden/unixfs.json', import.meta.url)
+const CAR = new URL('../golden/directory.car', import.meta.url)
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -104,13 +108,46 @@ async function compute () {
   }
 }
 
+async function bytesOf (blocks, cid) {
+  const parts = []
+  for await (const part of blocks.get(cid)) parts.push(part)
+  return Buffer.concat(parts)
+}
+
+// A directory with a subdirectory and a file of several chunks, each block once and before what it links to.
+async function computeCar () {
+  const blocks = new MemoryBlockstore()
+  const source = function * () {
+    yield * directoryEntries('root', { entries: 3 })
+    yield * directoryEntries('root/sub', { entries: 2 })
+    yield { path: 'root/long.bin', content: fileBytes(100) }
+  }
+  let root
+  const settings = { profile: 'unixfs-v1-2025', chunker: fixedSize({ chunkSize: 16 }), layout: balanced({ maxChildrenPerNode: 4 }) }
+  for await (const entry of importer(source(), blocks, settings)) root = entry.cid
+  const found = new Map()
+  const visit = async cid => {
+    if (found.has(cid.toString())) return
+    const bytes = await bytesOf(blocks, cid)
+    found.set(cid.toString(), { cid, bytes })
+    if (cid.code !== dagPb.code) return
+    for (const link of dagPb.decode(bytes).Links) await visit(link.Hash)
+  }
+  await visit(root)
+  const writer = CarBufferWriter.createWriter(new ArrayBuffer(1 << 16), { roots: [root] })
+  for (const block of found.values()) writer.write(block)
+  return Buffer.from(writer.close({ resize: true }))
+}
+
 const text = `${JSON.stringify(await compute(), null, 2)}\n`
+const car = await computeCar()
 if (!process.argv.includes('--check')) {
   await writeFile(GOLDEN, text)
-  console.error('wrote tests/golden/unixfs.json')
-} else if (text !== await readFile(GOLDEN, 'utf8')) {
-  console.error('tests/golden/unixfs.json differs from what the importer computes (hint: run `node golden.js`, then look at the difference)')
+  await writeFile(CAR, car)
+  console.error('wrote tests/golden/unixfs.json and tests/golden/directory.car')
+} else if (text !== await readFile(GOLDEN, 'utf8') || !car.equals(await readFile(CAR))) {
+  console.error('tests/golden differs from what the peers compute (hint: run `node golden.js`, then look at the difference)')
   process.exitCode = 1
 } else {
-  console.error('tests/golden/unixfs.json agrees with the importer')
+  console.error('tests/golden agrees with the importer and the CAR writer')
 }
