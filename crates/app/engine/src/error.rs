@@ -67,6 +67,12 @@ pub enum EngineError {
         /// The last one.
         last: u64,
     },
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] std::io::Error),
+    /// A history or a proof does not hold.
+    #[error(transparent)]
+    Provenance(#[from] enliven_provenance::ProvenanceError),
     /// A source failed as a whole.
     #[error(transparent)]
     Source(#[from] enliven_sources::SourceError),

@@ -12,6 +12,7 @@
 mod cuts;
 mod engine;
 mod error;
+mod export;
 mod ingest;
 mod lines;
 mod manifest;
@@ -29,6 +30,7 @@ mod words;
 pub use cuts::{CutPlanner, CutSpec, Events};
 pub use engine::{Engine, EpochRecord, Progress, RunSummary, check_definition};
 pub use error::EngineError;
+pub use export::{ExportScope, Exported, export};
 pub use ingest::{Ingested, ingest};
 pub use manifest::{ChainConfig, EpochsConfig, Manifest, RoyaltyConfig};
 pub use plan::{Assets, Definition, Plan};

@@ -1,15 +1,18 @@
-//! Recomputes a collection from what is public: an RPC endpoint, the token's address and a source of
-//! content. Nothing of the running process is used.
+//! Recomputes a collection from what is public: an RPC endpoint or a record of evidence, the token's address and a
+//! source of content. Nothing of the running process is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use enliven_chain::{Address, ChainReader, CommitteeConfig, PostedReport, Rpc};
-use enliven_content::{BlockStore, ContentError};
+use enliven_chain::{Address, ChainReader, Rpc};
+use enliven_content::{BlockStore, CheckedBlocks};
+use enliven_light::{Anchor, LightStep, LightVerifier, ipfs_links};
 use enliven_metadata::Renderer;
-use enliven_oracle::{check_group_signature, check_signatures};
+use enliven_oracle::check_epoch;
 use enliven_provenance::{check_link, receipts_root};
-use enliven_types::{Block, Cid, Codec, Cut, CutPartition, Digest, Receipt, Report};
+use enliven_types::{
+    AcceptedEpoch, Cid, Codec, CommitteeConfig, Cut, CutPartition, Digest, EpochList, Receipt, Report, from_cbor,
+};
 use serde::Serialize;
 
 use crate::{Assets, CutSpec, EpochOutcome, Events, FeaturePoint, Plan, Published, Replica, restore};
@@ -76,28 +79,6 @@ pub enum Scope {
     Last,
 }
 
-/// A content source that is not trusted: every block is hashed again.
-struct Checked<'a>(&'a dyn BlockStore);
-
-impl BlockStore for Checked<'_> {
-    fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ContentError> {
-        let Some(bytes) = self.0.get(cid)? else { return Ok(None) };
-        let block = Block { cid: *cid, bytes };
-        if !block.is_intact() {
-            return Err(ContentError::Corrupt { cid: Box::new(*cid), place: "the content source".into() });
-        }
-        Ok(Some(block.bytes))
-    }
-
-    fn put_all(&self, blocks: &[Block]) -> Result<(), ContentError> {
-        self.0.put_all(blocks)
-    }
-
-    fn has(&self, cid: &Cid) -> Result<bool, ContentError> {
-        self.0.has(cid)
-    }
-}
-
 /// How one step went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -128,10 +109,58 @@ pub struct Verdict {
 
 /// An auditor.
 pub struct Verifier<'a> {
-    rpc: Arc<dyn Rpc>,
-    token: Address,
-    blocks: Arc<Checked<'a>>,
+    source: Source<'a>,
+    blocks: Arc<CheckedBlocks<'a>>,
     checks: BTreeMap<Step, Check>,
+}
+
+/// Where the reports are known from.
+enum Source<'a> {
+    Chain(Arc<dyn Rpc>, Address),
+    Evidence { root: Cid, token: Address, anchor: Anchor<'a> },
+}
+
+/// What is to be held against the published blocks.
+struct Facts {
+    chain_id: u64,
+    /// Each report, and what it was accepted for or why that cannot be read.
+    epochs: Vec<(Report, Result<AcceptedEpoch, String>)>,
+    committees: Vec<CommitteeConfig>,
+    /// How the reports are known.
+    told: &'static str,
+}
+
+impl Facts {
+    fn of_chain(rpc: Arc<dyn Rpc>, token: Address) -> Outcome<Facts> {
+        let reader = ChainReader::open(rpc, token).at(Step::Reports)?;
+        let reports = reader.reports().at(Step::Reports)?;
+        let last = reader.last_epoch().at(Step::Reports)?;
+        let Some(posted) = reports.last() else {
+            return Err(Difference(Step::Reports, "no report has been posted".into()));
+        };
+        let report = &posted.signed.report;
+        if (last.epoch, last.state_root.0, last.directory.0) != (report.epoch, report.state_root.0, report.directory.0)
+        {
+            let detail =
+                format!("the contract holds epoch {}, the last report is of epoch {}", last.epoch, report.epoch);
+            return Err(Difference(Step::Reports, detail));
+        }
+        let uri = reader.contract_uri().at(Step::Reports)?;
+        let wanted = format!("ipfs://{}/contract.json", report.directory.to_cid(Codec::DagPb));
+        if uri != wanted {
+            return Err(Difference(Step::Reports, format!("contractURI is {uri}, not {wanted}")));
+        }
+        let epochs = reports.iter().map(|posted| {
+            let accepted = posted.accepted().map_err(|error| error.to_string());
+            (posted.signed.report.clone(), accepted)
+        });
+        Ok(Facts {
+            chain_id: reader.chain_id(),
+            epochs: epochs.collect(),
+            committees: reader.configs().at(Step::Signatures)?,
+            told: "reports on chain, without a gap; the contract's URI follows the last",
+        })
+    }
 }
 
 /// The first difference.
@@ -160,7 +189,19 @@ struct Theirs {
 impl<'a> Verifier<'a> {
     /// Of the collection with this token contract.
     pub fn new(rpc: Arc<dyn Rpc>, token: Address, blocks: &'a dyn BlockStore) -> Verifier<'a> {
-        Verifier { rpc, token, blocks: Arc::new(Checked(blocks)), checks: BTreeMap::new() }
+        Verifier::with(Source::Chain(rpc, token), blocks)
+    }
+
+    /// The same without a connection to the chain, from a record of evidence with every epoch: `root` in `blocks`.
+    ///
+    /// The block that `anchor` knows proves the last epoch; that the ones before it led there is recomputed. That the
+    /// token once believed the committees that signed those is the record's word.
+    pub fn offline(root: Cid, token: Address, anchor: Anchor<'a>, blocks: &'a dyn BlockStore) -> Verifier<'a> {
+        Verifier::with(Source::Evidence { root, token, anchor }, blocks)
+    }
+
+    fn with(source: Source<'a>, blocks: &'a dyn BlockStore) -> Verifier<'a> {
+        Verifier { source, blocks: Arc::new(CheckedBlocks(blocks)), checks: BTreeMap::new() }
     }
 
     /// Checks; `progress` is told of each recomputed epoch and of the last one.
@@ -194,31 +235,55 @@ impl<'a> Verifier<'a> {
         found: &mut (&mut u64, &mut u64, &mut Option<Digest>),
         progress: &mut dyn FnMut(u64, u64),
     ) -> Outcome<()> {
-        let reader = ChainReader::open(self.rpc.clone(), self.token).at(Step::Reports)?;
-        let mut reports = self.reports(&reader)?;
-        let count = reports.len() as u64;
+        let facts = self.facts()?;
+        self.reports(&facts)?;
+        let count = facts.epochs.len() as u64;
         let (from, to) = match scope {
             Scope::All => (1, count),
             Scope::One(epoch) => (epoch, epoch),
             Scope::Last => (count, count),
         };
         if from == 0 || to > count {
-            return Err(Difference(Step::Reports, format!("there is no epoch {to}; the chain has 1 to {count}")));
+            return Err(Difference(Step::Reports, format!("there is no epoch {to}; there are 1 to {count}")));
         }
         (*found.0, *found.1) = (from, to);
-        reports.truncate(to as usize);
-        self.signatures(&reader, &reports)?;
+        self.signatures(&facts, to as usize)?;
+        let reports: Vec<Report> = facts.epochs.into_iter().take(to as usize).map(|(report, _)| report).collect();
         let plans = self.plans(&reports)?;
-        let reports: Vec<Report> = reports.into_iter().map(|posted| posted.signed.report).collect();
         *found.2 = Some(self.recompute(&plans, &reports, from, progress)?);
         Ok(())
     }
 
-    fn reports(&mut self, reader: &ChainReader) -> Outcome<Vec<PostedReport>> {
-        let reports = reader.reports().at(Step::Reports)?;
+    /// What the chain says, or a record of evidence.
+    fn facts(&self) -> Outcome<Facts> {
+        let (root, token, anchor) = match &self.source {
+            Source::Chain(rpc, token) => return Facts::of_chain(rpc.clone(), *token),
+            Source::Evidence { root, token, anchor } => (root, *token, anchor),
+        };
+        let opened = LightVerifier::open(&*self.blocks, root, token, anchor);
+        let (evidence, _) = opened.map_err(|(step, reason)| {
+            let at = if step == LightStep::Quorum { Step::Signatures } else { Step::Reports };
+            Difference(at, reason)
+        })?;
+        let mut epochs = Vec::new();
+        for cid in &evidence.earlier {
+            let bytes = Published::new(&*self.blocks).block("list of epochs", cid).at(Step::Reports)?;
+            let list: EpochList = from_cbor("list of epochs", &bytes).at(Step::Reports)?;
+            epochs.extend(list.epochs);
+        }
+        epochs.push(evidence.last);
+        let epochs = epochs.into_iter().map(|epoch| (epoch.report.clone(), Ok(epoch))).collect();
+        Ok(Facts {
+            chain_id: evidence.chain_id,
+            epochs,
+            committees: evidence.committees,
+            told: "reports in the record, without a gap; the block holds the last",
+        })
+    }
+
+    fn reports(&mut self, facts: &Facts) -> Outcome<()> {
         let mut root = Digest::ZERO;
-        for (place, posted) in reports.iter().enumerate() {
-            let report = &posted.signed.report;
+        for (place, (report, _)) in facts.epochs.iter().enumerate() {
             let wanted = place as u64 + 1;
             if report.epoch != wanted {
                 return Err(Difference(Step::Reports, format!("epoch {} stands where {wanted} should", report.epoch)));
@@ -230,50 +295,19 @@ impl<'a> Verifier<'a> {
             root = report.state_root;
             self.passed(Step::Reports);
         }
-        let last = reader.last_epoch().at(Step::Reports)?;
-        let Some(posted) = reports.last() else {
-            return Err(Difference(Step::Reports, "no report has been posted".into()));
-        };
-        let report = &posted.signed.report;
-        if (last.epoch, last.state_root.0, last.directory.0) != (report.epoch, report.state_root.0, report.directory.0)
-        {
-            let detail =
-                format!("the contract holds epoch {}, the last report is of epoch {}", last.epoch, report.epoch);
-            return Err(Difference(Step::Reports, detail));
-        }
-        let uri = reader.token_uri(1).at(Step::Reports)?;
-        let wanted = format!("ipfs://{}/1.json", report.directory.to_cid(Codec::DagPb));
-        if uri != wanted {
-            return Err(Difference(Step::Reports, format!("tokenURI(1) is {uri}, not {wanted}")));
-        }
-        self.detail(Step::Reports, "reports on chain, without a gap; tokenURI follows the last");
-        Ok(reports)
+        self.detail(Step::Reports, facts.told);
+        Ok(())
     }
 
-    fn signatures(&mut self, reader: &ChainReader, reports: &[PostedReport]) -> Outcome<()> {
-        let configs = reader.configs().at(Step::Signatures)?;
-        for posted in reports {
-            let report = &posted.signed.report;
+    fn signatures(&mut self, facts: &Facts, count: usize) -> Outcome<()> {
+        for (report, accepted) in &facts.epochs[..count] {
             let wrong = |why: String| Difference(Step::Signatures, format!("epoch {}: {why}", report.epoch));
-            if let Some(why) = &posted.unavailable {
-                return Err(wrong(why.clone()));
-            }
+            let accepted = accepted.as_ref().map_err(|reason| wrong(reason.clone()))?;
             let mine = |config: &&CommitteeConfig| {
-                config.oracle == posted.oracle && config.config_count == report.config_count
+                config.oracle == accepted.oracle && config.config_count == report.config_count
             };
-            let config = configs.iter().find(mine).ok_or_else(|| wrong("its committee is unknown".into()))?;
-            let domain = Report::domain(reader.chain_id(), posted.oracle.into_array());
-            let digest = match posted.hot {
-                Some(hot) => report.hot_signing_digest(&domain, hot),
-                None => report.signing_digest(&domain),
-            };
-            let signers: Vec<[u8; 20]> = config.signers.iter().map(|signer| signer.into_array()).collect();
-            let checked = match (posted.group_signature, config.group_key) {
-                (Some(signature), Some(key)) => check_group_signature(&key, digest, &signature),
-                (Some(_), None) => return Err(wrong("it is signed by a group, but its oracle has none".into())),
-                (None, _) => check_signatures(&posted.signed, digest, &signers, config.needed()),
-            };
-            checked.map_err(|error| wrong(error.to_string()))?;
+            let config = facts.committees.iter().find(mine).ok_or_else(|| wrong("its committee is unknown".into()))?;
+            check_epoch(facts.chain_id, accepted, config).map_err(|error| wrong(error.to_string()))?;
             self.passed(Step::Signatures);
         }
         self.detail(Step::Signatures, "reports signed by a quorum");
@@ -281,10 +315,9 @@ impl<'a> Verifier<'a> {
     }
 
     /// The plans of the reports, each with the first epoch that it is of.
-    fn plans(&mut self, reports: &[PostedReport]) -> Outcome<Vec<(u64, Arc<Plan>)>> {
+    fn plans(&mut self, reports: &[Report]) -> Outcome<Vec<(u64, Arc<Plan>)>> {
         let mut plans: Vec<(u64, Arc<Plan>)> = Vec::new();
-        for posted in reports {
-            let report = &posted.signed.report;
+        for report in reports {
             let same = |plan: &Plan| (plan.definition, plan.model_digest) == (report.manifest, report.model);
             if plans.last().is_some_and(|(_, plan)| same(plan)) {
                 continue;
@@ -670,23 +703,4 @@ fn by_partition(plan: &Plan, cuts: Vec<(Cut, Events)>) -> Events {
         }
     }
     plan.partitions.iter().filter_map(|partition| logs.remove(partition)).flatten().collect()
-}
-
-/// The CIDs behind `ipfs://` texts of a JSON document, wherever they stand in it.
-fn ipfs_links(json: &[u8]) -> Vec<Cid> {
-    fn walk(value: &serde_json::Value, found: &mut Vec<Cid>) {
-        match value {
-            serde_json::Value::String(text) => {
-                found.extend(text.strip_prefix("ipfs://").and_then(|cid| Cid::try_from(cid).ok()));
-            }
-            serde_json::Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
-            serde_json::Value::Object(map) => map.values().for_each(|value| walk(value, found)),
-            _ => {}
-        }
-    }
-    let mut found = Vec::new();
-    if let Ok(value) = serde_json::from_slice(json) {
-        walk(&value, &mut found);
-    }
-    found
 }

@@ -48,5 +48,5 @@ pub use error::ContentError;
 pub use file::{file, read_file};
 pub use gateway::GatewayBlocks;
 pub use read::{list_directory, resolve};
-pub use store::{BlockStore, Link, MAX_BLOCK_BYTES, MemoryBlocks};
+pub use store::{BlockStore, CheckedBlocks, Link, MAX_BLOCK_BYTES, MemoryBlocks};
 pub use walk::{links, walk};

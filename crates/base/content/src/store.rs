@@ -90,6 +90,25 @@ impl BlockStore for MemoryBlocks {
     }
 }
 
+/// A source of blocks that is not trusted: every block that it gives is hashed again.
+pub struct CheckedBlocks<'a>(pub &'a dyn BlockStore);
+
+impl BlockStore for CheckedBlocks<'_> {
+    fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ContentError> {
+        let Some(bytes) = self.0.get(cid)? else { return Ok(None) };
+        check_hash(cid, &bytes, || "the content source".to_string())?;
+        Ok(Some(bytes))
+    }
+
+    fn put_all(&self, blocks: &[Block]) -> Result<(), ContentError> {
+        self.0.put_all(blocks)
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool, ContentError> {
+        self.0.has(cid)
+    }
+}
+
 const SHA2_256: u64 = 0x12;
 
 /// An error unless the CID (of either version) is a sha2-256 one.

@@ -6,7 +6,8 @@
 //! * [`Event`] enters, a [`Cut`] says which events an epoch sees,
 //! * a [`FeatureVector`] describes one entity at a cut, a [`Score`] is what a model makes of it,
 //! * a [`Decision`] says what happens to a token, a [`Receipt`] records it,
-//! * a [`TokenState`] is one leaf of the state tree, a [`Report`] is what the committee signs.
+//! * a [`TokenState`] is one leaf of the state tree, a [`Report`] is what the committee signs,
+//! * [`Evidence`] carries what the chain knows of all that, with its proofs.
 
 mod canonical;
 mod column;
@@ -17,6 +18,7 @@ mod digest;
 mod encode;
 mod error;
 mod event;
+mod evidence;
 mod feature;
 mod receipt;
 mod report;
@@ -24,6 +26,7 @@ mod score;
 mod state;
 mod time;
 
+pub use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 pub use canonical::{cbor_links, from_cbor, from_json_strict, to_cbor, to_jcs};
 pub use column::ColumnType;
 pub use cut::{Cut, CutPartition};
@@ -33,6 +36,10 @@ pub use digest::{Block, Cid, Codec, Digest, cid_of, keccak};
 pub use encode::plain_len;
 pub use error::TypeError;
 pub use event::{Event, EventKey, Subjects, Value};
+pub use evidence::{
+    AcceptedEpoch, AccountProof, CommitteeConfig, EpochList, EpochSignature, Evidence, SlotProof, StateProof,
+    TokenProof, TokenSlots,
+};
 pub use feature::{FeatureDef, FeatureSchema, FeatureVector, Fixed, Privacy, rescale};
 pub use receipt::Receipt;
 pub use report::{Report, SignedReport, SolReport};

@@ -1,4 +1,5 @@
 use alloy_primitives::{Address, B256};
+use enliven_types::CommitteeConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,12 +96,6 @@ impl DeployConfig {
     /// The most signers of a committee.
     pub const MAX_SIGNERS: usize = 64;
 
-    /// The least threshold for `count` signers, floor((n + f) / 2) + 1 with f = floor((n - 1) / 3):
-    /// two reports that contradict each other cannot both reach it.
-    pub fn minimum_threshold(count: usize) -> usize {
-        (count + count.saturating_sub(1) / 3) / 2 + 1
-    }
-
     /// Checks what the contracts would refuse, before anything is paid for.
     pub fn check(&self) -> Result<(), ChainError> {
         let wrong = |field, reason: String| Err(ChainError::Config { field, reason });
@@ -122,7 +117,7 @@ impl DeployConfig {
                 return wrong("signers", format!("{signer} is named twice"));
             }
         }
-        let minimum = DeployConfig::minimum_threshold(count);
+        let minimum = CommitteeConfig::minimum_threshold(count);
         let threshold = usize::from(self.threshold);
         if threshold < minimum || threshold > count {
             return wrong("threshold", format!("{threshold} of {count} is not between {minimum} and {count}"));
@@ -151,7 +146,7 @@ mod tests {
     #[test]
     fn committees_are_checked() {
         for (count, minimum) in [(1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (7, 5), (10, 7), (64, 43)] {
-            assert_eq!(DeployConfig::minimum_threshold(count), minimum);
+            assert_eq!(CommitteeConfig::minimum_threshold(count), minimum);
             assert!(config(count as u8, minimum as u8).check().is_ok());
             assert!(config(count as u8, minimum as u8 - 1).check().is_err());
             assert!(config(count as u8, count as u8 + 1).check().is_err());

@@ -14,6 +14,12 @@ pub enum ChainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something cannot be proven.
+    #[error("no proof: {reason}")]
+    Proof {
+        /// Why.
+        reason: String,
+    },
     /// The endpoint did not answer.
     #[error("the chain endpoint {endpoint} did not answer {method}: {reason}")]
     Transport {

@@ -23,6 +23,7 @@ pub mod contracts;
 mod deployed;
 mod devchain;
 mod error;
+mod evidence;
 mod gas;
 mod hot;
 mod publish;
@@ -38,8 +39,9 @@ pub use deployed::{ApprovedDefinition, Deployed, DeployedCommittee, DeployedCont
 pub use devchain::Sockets;
 pub use devchain::{DEV_ADDRESSES, DEV_KEYS, DevChain, Session, TooSlow};
 pub use error::ChainError;
+pub use evidence::block_hash;
 pub use gas::{NaiveGas, naive_gas, naive_trait_gas};
 pub use hot::hot_traits;
 pub use publish::{Deployment, LastEpoch, Minted, Posted, Publisher, Quorum, proposal, taking_on};
-pub use reader::{ChainReader, CommitteeConfig, PostedReport};
+pub use reader::{ChainReader, PostedReport};
 pub use rpc::{HttpRpc, Rpc};

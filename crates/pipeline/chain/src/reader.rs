@@ -4,13 +4,13 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use alloy_rpc_types_eth::{Filter, Log, TransactionReceipt};
 use alloy_sol_types::{SolCall, SolEvent};
-use enliven_types::{Digest, Report, SignedReport};
+use enliven_types::{CommitteeConfig, Digest, FixedBytes, Report, SignedReport};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::client::{call_view, get, latest_block, logs};
 use crate::contracts::{EpochOracle, LivingToken};
-use crate::{ChainError, DeployConfig, LastEpoch, Rpc};
+use crate::{ChainError, LastEpoch, Rpc};
 
 /// What anybody can read of a collection, from an endpoint and the token's address alone.
 #[derive(Clone)]
@@ -20,38 +20,6 @@ pub struct ChainReader {
     token: Address,
     oracle: Address,
     from_block: u64,
-}
-
-/// A committee, as its oracle announced it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitteeConfig {
-    /// The oracle that set it; reports are signed for one oracle.
-    pub oracle: Address,
-    /// Its generation.
-    pub config_count: u64,
-    /// The signers, in the order of the bits.
-    pub signers: Vec<Address>,
-    /// How many of them a report needs.
-    pub threshold: u8,
-    /// The x and y of the group's key, if there is one that may sign in the signers' place.
-    pub group_key: Option<[u8; 64]>,
-    /// The signers who were ejected since, as bits. What they signed before was good.
-    pub ejected: u64,
-    /// The block from which it is in force.
-    pub from_block: u64,
-}
-
-impl CommitteeConfig {
-    /// The fewest signers of a report that the oracle accepts since the latest of them was ejected.
-    pub fn needed(&self) -> usize {
-        let gone = self.ejected.count_ones() as usize;
-        let left = self.signers.len().saturating_sub(gone);
-        let threshold = usize::from(self.threshold);
-        if gone == 0 || left == 0 {
-            return threshold;
-        }
-        DeployConfig::minimum_threshold(left).max(threshold.saturating_sub(gone))
-    }
 }
 
 /// An epoch that an oracle accepted.
@@ -107,6 +75,11 @@ impl ChainReader {
         self
     }
 
+    /// The endpoint.
+    pub(crate) fn rpc(&self) -> &dyn Rpc {
+        &*self.rpc
+    }
+
     /// The chain id.
     pub fn chain_id(&self) -> u64 {
         self.chain_id
@@ -142,6 +115,11 @@ impl ChainReader {
         call_view(&*self.rpc, self.token, &LivingToken::tokenURICall { tokenId: U256::from(id) })
     }
 
+    /// The URI of the collection's own JSON; empty before the first epoch.
+    pub fn contract_uri(&self) -> Result<String, ChainError> {
+        call_view(&*self.rpc, self.token, &LivingToken::contractURICall {})
+    }
+
     /// A token's owner.
     pub fn owner_of(&self, id: u64) -> Result<Address, ChainError> {
         call_view(&*self.rpc, self.token, &LivingToken::ownerOfCall { tokenId: U256::from(id) })
@@ -149,30 +127,24 @@ impl ChainReader {
 
     /// Every oracle that the token ever believed, oldest first.
     pub fn oracles(&self) -> Result<Vec<Address>, ChainError> {
-        Ok(self.oracles_since()?.into_iter().map(|(oracle, _)| oracle).collect())
-    }
-
-    /// The same, with the block from which the token believed each.
-    fn oracles_since(&self) -> Result<Vec<(Address, u64)>, ChainError> {
         let filter = Filter::new().address(self.token).event_signature(LivingToken::OracleSet::SIGNATURE_HASH);
-        let mut oracles: Vec<(Address, u64)> = Vec::new();
+        let mut oracles: Vec<Address> = Vec::new();
         for log in logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)? {
             let oracle = decode::<LivingToken::OracleSet>(&log)?.oracle;
-            if oracles.iter().all(|(known, _)| *known != oracle) {
-                oracles.push((oracle, log.block_number.unwrap_or_default()));
+            if !oracles.contains(&oracle) {
+                oracles.push(oracle);
             }
         }
         // Never empty: a log filter without addresses would match every contract.
-        if oracles.iter().all(|(known, _)| *known != self.oracle) {
-            oracles.push((self.oracle, self.from_block));
+        if !oracles.contains(&self.oracle) {
+            oracles.push(self.oracle);
         }
         Ok(oracles)
     }
 
     /// The committee of every oracle of the token, oldest first.
     pub fn configs(&self) -> Result<Vec<CommitteeConfig>, ChainError> {
-        let since = self.oracles_since()?;
-        let oracles: Vec<Address> = since.iter().map(|(oracle, _)| *oracle).collect();
+        let oracles = self.oracles()?;
         // An oracle says who signs when it is created, which is before the token believes it.
         let all = |topic: B256| {
             let filter = Filter::new().address(oracles.clone()).event_signature(topic);
@@ -181,14 +153,14 @@ impl ChainReader {
         let said = all(EpochOracle::ConfigSet::SIGNATURE_HASH)?;
         let keys = all(EpochOracle::GroupKeySet::SIGNATURE_HASH)?;
         let mut configs = Vec::new();
-        for (oracle, from_block) in since {
+        for oracle in oracles {
             let Some(log) = said.iter().find(|log| log.address() == oracle) else {
                 return Err(wrong_log(format!("the oracle {oracle} never said who signs")));
             };
             let event = decode::<EpochOracle::ConfigSet>(log)?;
             let key = keys.iter().find(|log| log.address() == oracle).map(decode::<EpochOracle::GroupKeySet>);
             let group_key = key.transpose()?.map(|key| {
-                let mut bytes = [0; 64];
+                let mut bytes = FixedBytes::ZERO;
                 bytes[..32].copy_from_slice(&key.x.to_be_bytes::<32>());
                 bytes[32..].copy_from_slice(&key.y.to_be_bytes::<32>());
                 bytes
@@ -200,7 +172,6 @@ impl ChainReader {
                 threshold: event.threshold,
                 group_key,
                 ejected: call_view(&*self.rpc, oracle, &EpochOracle::ejectedCall {})?,
-                from_block,
             });
         }
         Ok(configs)

@@ -1,16 +1,9 @@
 use std::collections::BTreeMap;
 
 use enliven_store::{Batch, Store, Table};
-use enliven_types::{Digest, Report, SignedReport};
+use enliven_types::{AcceptedEpoch, CommitteeConfig, Digest, EpochSignature, Report, SignedReport};
 
-use crate::{Address, NodeKey, OracleError, Signature, recover};
-
-/// The votes that make a digest final: floor((n + f) / 2) + 1 with f = floor((n - 1) / 3), so that
-/// two digests can never both have a quorum while at most f nodes cheat.
-pub fn quorum(nodes: usize) -> usize {
-    let faulty = nodes.saturating_sub(1) / 3;
-    (nodes + faulty) / 2 + 1
-}
+use crate::{Address, NodeKey, OracleError, Signature, check_group_signature, recover};
 
 /// What a node signs one digest for: an epoch, as one generation of the committee. After a rotation an epoch
 /// that was signed and not posted is signed for the next oracle; that contradicts nothing, because an oracle
@@ -63,7 +56,7 @@ impl Committee {
 
     /// How many nodes have to agree.
     pub fn quorum(&self) -> usize {
-        quorum(self.keys.len())
+        CommitteeConfig::minimum_threshold(self.keys.len())
     }
 
     /// Each node writes down and signs the digest that it computed: `digests[node]`. All write in
@@ -147,6 +140,26 @@ pub fn check_signatures(
     Ok(())
 }
 
+/// Checks that a committee, or its group, signed an epoch for its oracle.
+pub fn check_epoch(chain_id: u64, epoch: &AcceptedEpoch, committee: &CommitteeConfig) -> Result<(), OracleError> {
+    let digest = epoch.signing_digest(chain_id);
+    match &epoch.signed {
+        EpochSignature::Group(signature) => match &committee.group_key {
+            Some(key) => check_group_signature(key, digest, signature),
+            None => Err(OracleError::Malformed { reason: "a group signed, but its oracle has none".into() }),
+        },
+        EpochSignature::Committee { signers, signatures } => {
+            let signed = SignedReport {
+                report: epoch.report.clone(),
+                signers: *signers,
+                signatures: signatures.iter().map(|signature| signature.0).collect(),
+            };
+            let addresses: Vec<Address> = committee.signers.iter().map(|signer| signer.into_array()).collect();
+            check_signatures(&signed, digest, &addresses, committee.needed())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,10 +194,10 @@ mod tests {
     fn two_conflicting_quorums_need_more_cheats_than_are_allowed() {
         for nodes in 1..=64 {
             let faulty = (nodes - 1) / 3;
-            assert!(2 * quorum(nodes) > nodes + faulty, "{nodes}");
-            assert!(quorum(nodes) <= nodes - faulty, "{nodes} nodes can act with {faulty} silent");
+            assert!(2 * CommitteeConfig::minimum_threshold(nodes) > nodes + faulty, "{nodes}");
+            assert!(CommitteeConfig::minimum_threshold(nodes) <= nodes - faulty, "{nodes} nodes can act with {faulty} silent");
         }
-        assert_eq!((quorum(4), quorum(7)), (3, 5));
+        assert_eq!((CommitteeConfig::minimum_threshold(4), CommitteeConfig::minimum_threshold(7)), (3, 5));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use enliven_store::{Batch, Store};
-use enliven_types::{Digest, keccak};
+use enliven_types::{CommitteeConfig, Digest, keccak};
 use frost_secp256k1_evm::keys::{self, IdentifierList, KeyPackage, PublicKeyPackage, dkg};
 use frost_secp256k1_evm::rand_core::{CryptoRng, RngCore};
 use frost_secp256k1_evm::{Identifier, Signature, VerifyingKey, aggregate, round1, round2};
@@ -19,7 +19,7 @@ pub use frost_secp256k1_evm::round1::{SigningCommitments, SigningNonces};
 pub use frost_secp256k1_evm::round2::SignatureShare;
 
 use crate::committee::remember;
-use crate::{GroupKey, GroupSignature, OracleError, Round, quorum};
+use crate::{GroupKey, GroupSignature, OracleError, Round};
 
 /// A node with its share of the group's key.
 #[derive(Clone)]
@@ -186,7 +186,7 @@ fn threshold(nodes: u16) -> Result<u16, OracleError> {
     if !(2..=64).contains(&nodes) {
         return Err(wrong());
     }
-    u16::try_from(quorum(usize::from(nodes))).map_err(|_| wrong())
+    u16::try_from(CommitteeConfig::minimum_threshold(usize::from(nodes))).map_err(|_| wrong())
 }
 
 fn untagged(key: &VerifyingKey) -> Result<GroupKey, OracleError> {

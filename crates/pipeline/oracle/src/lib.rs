@@ -11,7 +11,7 @@ pub mod group;
 mod key;
 mod schnorr;
 
-pub use committee::{Committee, Round, Vote, aggregate, check_signatures, quorum};
+pub use committee::{Committee, Round, Vote, aggregate, check_epoch, check_signatures};
 pub use config::OracleConfig;
 pub use error::OracleError;
 pub use key::{Address, NodeKey, Signature, recover};

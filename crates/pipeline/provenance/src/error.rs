@@ -21,4 +21,12 @@ pub enum ProvenanceError {
         /// Why.
         reason: enliven_types::TypeError,
     },
+    /// A proof of the chain's state does not hold.
+    #[error("proof of the {what}: {reason}")]
+    State {
+        /// The part: header, token, oracle or signers.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
