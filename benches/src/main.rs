@@ -3,6 +3,7 @@
 //! Every row stands beside a peer, a floor or a budget that was measured or set in the same run. A
 //! row whose goal is not met says so.
 
+mod content;
 mod explain;
 mod features;
 mod gas;
@@ -55,8 +56,9 @@ impl Row {
 
 type Bench = fn() -> Vec<Row>;
 
-const BENCHES: [(&str, Bench); 9] = [
+const BENCHES: [(&str, Bench); 10] = [
     ("store", store::store),
+    ("content", content::content),
     ("features", features::features),
     ("training", training::training),
     ("streaming", streaming::streaming),

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use enliven_chain::{Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher};
+use enliven_chain::{Address, Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher, Rpc};
 use enliven_content::{BlockStore, EmbeddedBlocks};
 use enliven_engine::{Assets, Engine, Manifest, Plan, RunSummary, ingest};
 use enliven_features::{Column, FeatureSet, FeaturesConfig, Kind, SourceShape, Tables};
 use enliven_oracle::{Committee, NodeKey};
 use enliven_store::{EmbeddedStore, Store};
 use enliven_types::Privacy;
+use tempfile::TempDir;
 
 /// What a run came to.
 pub struct Run {
@@ -21,6 +22,11 @@ pub struct Run {
     pub replay_s: f64,
     pub events: u64,
     pub peak_mib: f64,
+    pub rpc: Arc<dyn Rpc>,
+    pub token: Address,
+    pub blocks: Arc<dyn BlockStore>,
+    /// Where all of it is, for as long as this lives.
+    _folder: TempDir,
 }
 
 fn example() -> PathBuf {
@@ -71,12 +77,14 @@ pub fn run(multiple: usize, start: &str, epochs: u64, nodes: usize) -> Run {
         threshold: u8::try_from(committee.quorum()).unwrap_or(u8::MAX),
     };
     let publisher = Publisher::deploy(client, &deploy).expect("the contracts deploy");
+    let (rpc, token, kept) = (chain.clone(), publisher.deployment().token, blocks.clone());
     let begin = Instant::now();
     let mut engine =
         Engine::open(plan, store, blocks, publisher, Some(chain), committee, false).expect("a new collection opens");
     let summary = engine.run(epochs, |_| {}).expect("the epochs run");
     let replay_s = begin.elapsed().as_secs_f64();
-    Run { summary, ingest_s, replay_s, events: ingested.new, peak_mib: peak_mib() }
+    let (events, peak_mib) = (ingested.new, peak_mib());
+    Run { summary, ingest_s, replay_s, events, peak_mib, rpc, token, blocks: kept, _folder: folder }
 }
 
 /// Every match once per copy, each copy between teams of its own.

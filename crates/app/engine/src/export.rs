@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use enliven_chain::ChainReader;
-use enliven_content::{BlockStore, CarWriter, ContentError, MemoryBlocks, walk};
+use enliven_chain::{ChainReader, PostedReport};
+use enliven_content::{BlockStore, CarWriter, ContentError, Follow, MemoryBlocks, walk};
 use enliven_light::{Anchor, LightVerifier, MAX_FILE_BYTES, ipfs_links};
 use enliven_provenance::{MerkleTree, block_of};
 use enliven_types::{
@@ -54,46 +54,45 @@ pub fn export(
     out: impl Write + Send,
     progress: impl FnMut(u64) + Send,
 ) -> Result<Exported, EngineError> {
-    let posted = reader.reports()?;
-    let Some(last) = posted.last() else {
+    let last = reader.last_epoch()?.epoch;
+    if last == 0 {
         return Err(unavailable("no epoch has been posted yet".into()));
+    }
+    let report = |epoch| match reader.report(epoch)? {
+        Some(posted) => Ok(posted),
+        None => Err(EngineError::NoEpoch { epoch, last }),
     };
-    let (made, evidence) = match scope {
-        ExportScope::Epoch(_) => (Vec::new(), None),
-        ExportScope::All => {
-            let earlier: Vec<AcceptedEpoch> =
-                posted[..posted.len() - 1].iter().map(|one| one.accepted()).collect::<Result<_, _>>()?;
-            let lists: Vec<Block> = earlier
-                .chunks(EpochList::MAX_EPOCHS)
-                .map(|epochs| EpochList { epochs: epochs.to_vec() }.to_block())
-                .collect();
-            let earlier = lists.iter().map(|list| list.cid).collect();
-            (lists, Some(gather(reader, last.accepted()?, earlier, Vec::new())?))
-        }
+    let mut lists = Vec::new();
+    let (reports, evidence) = match scope {
+        ExportScope::Epoch(epoch) => (vec![report(*epoch)?.signed.report], None),
         ExportScope::Tokens { ids, .. } => {
-            let tokens = prove(blocks, &last.signed.report, ids)?;
-            (Vec::new(), Some(gather(reader, last.accepted()?, Vec::new(), tokens)?))
+            let posted = report(last)?;
+            let tokens = prove(blocks, &posted.signed.report, ids)?;
+            let evidence = gather(reader, posted.accepted()?, Vec::new(), tokens)?;
+            (Vec::new(), Some(evidence))
+        }
+        ExportScope::All => {
+            let mut epochs = reader.reports()?.iter().map(PostedReport::accepted).collect::<Result<Vec<_>, _>>()?;
+            let reports = epochs.iter().map(|epoch| epoch.report.clone()).collect();
+            let Some(newest) = epochs.pop() else { return Err(EngineError::NoEpoch { epoch: last, last: 0 }) };
+            lists.extend(epochs.chunks(EpochList::MAX_EPOCHS).map(|epochs| EpochList { epochs: epochs.to_vec() }.to_block()));
+            let earlier = lists.iter().map(|list| list.cid).collect();
+            (reports, Some(gather(reader, newest, earlier, Vec::new())?))
         }
     };
-    let reports: Vec<&Report> = posted.iter().map(|one| &one.signed.report).collect();
-    let root = match (&evidence, scope) {
+    let root = match (&evidence, reports.last()) {
         (Some(evidence), _) => evidence.to_block().cid,
-        (None, ExportScope::Epoch(epoch)) => {
-            let count = reports.len() as u64;
-            let report = epoch.checked_sub(1).and_then(|place| reports.get(place as usize));
-            report.ok_or(EngineError::NoEpoch { epoch: *epoch, last: count })?.directory.to_cid(Codec::DagPb)
-        }
-        (None, _) => last.signed.report.directory.to_cid(Codec::DagPb),
+        (None, Some(report)) => report.directory.to_cid(Codec::DagPb),
+        (None, None) => return Err(EngineError::NoEpoch { epoch: last, last: 0 }),
     };
     let copy = Copy::new(blocks, CarWriter::new(out, &[root])?, progress);
-    for block in evidence.iter().map(Evidence::to_block).chain(made) {
+    for block in evidence.iter().map(Evidence::to_block).chain(lists) {
         copy.add(block)?;
     }
-    match (scope, &evidence) {
-        (ExportScope::Tokens { ids, history }, Some(evidence)) => copy.tokens(&root, ids, *history, evidence, reader)?,
-        (ExportScope::Epoch(epoch), _) => copy.epoch(reports[*epoch as usize - 1])?,
-        _ => reports.iter().try_for_each(|report| copy.epoch(report))?,
+    if let (ExportScope::Tokens { ids, history }, Some(evidence)) = (scope, &evidence) {
+        copy.tokens(&root, ids, *history, evidence, reader)?;
     }
+    reports.iter().try_for_each(|report| copy.epoch(report))?;
     let (block, block_hash) = evidence.map(|evidence| block_of(&evidence.state.header)).transpose()?.unzip();
     let done = copy.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.car.finish()?;
@@ -231,7 +230,7 @@ impl<'a, W: Write + Send, P: FnMut(u64) + Send> Copy<'a, W, P> {
     fn metadata(&self, cid: &Cid) -> Result<(), EngineError> {
         let json = enliven_content::read_file(self, cid, MAX_FILE_BYTES)?;
         for link in ipfs_links(&json) {
-            walk(self, &[link], |_| Ok::<bool, ContentError>(true))?;
+            walk(self, &[link], |_| Ok::<_, ContentError>(Follow::All))?;
         }
         Ok(())
     }
@@ -249,20 +248,20 @@ impl<'a, W: Write + Send, P: FnMut(u64) + Send> Copy<'a, W, P> {
         ];
         let mut images = Vec::new();
         // The walk reads each block from the source itself, so that one that was met before is known as such.
-        walk(self.blocks, &roots, |block: &Block| -> Result<bool, EngineError> {
+        walk(self.blocks, &roots, |block: &Block| -> Result<Follow, EngineError> {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let known = state.seen.contains(&block.cid);
             drop(state);
             if known {
-                return Ok(false);
+                return Ok(Follow::Nothing);
             }
             self.write(block)?;
             if block.cid.codec() == Codec::Raw.code() && block.bytes.first() == Some(&b'{') {
                 images.extend(ipfs_links(&block.bytes));
             }
-            Ok(true)
+            Ok(Follow::All)
         })?;
-        Ok(walk(self, &images, |_| Ok::<bool, ContentError>(true))?)
+        Ok(walk(self, &images, |_| Ok::<_, ContentError>(Follow::All))?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use enliven_chain::{Address, B256, FixedBytes};
-use enliven_types::Period;
+use enliven_types::{Digest, Period};
 
 /// Tokens that live: events to features to decisions to verified NFT metadata.
 #[derive(Debug, Parser)]
@@ -109,23 +109,49 @@ pub enum Command {
         #[arg(long, default_value = "127.0.0.1:8787")]
         listen: SocketAddr,
     },
-    /// Check a collection from the outside: chain, signatures, content, and every epoch recomputed.
+    /// Check a collection from the outside: chain, signatures, content, and every epoch recomputed; or a file of
+    /// `enliven export`, offline.
     Verify {
-        /// The JSON-RPC endpoint of the chain.
-        #[arg(long, value_name = "URL")]
-        rpc: String,
+        /// The JSON-RPC endpoint of the chain; with --car it is only asked for the hash of one block.
+        #[arg(long, value_name = "URL", required_unless_present = "block", conflicts_with = "block")]
+        rpc: Option<String>,
         /// The token contract.
         #[arg(long, value_name = "ADDRESS")]
-        token: String,
-        /// Where blocks come from: the URL of a trustless gateway, or the path of a block store.
-        #[arg(long, value_name = "URL|FILE")]
-        content: String,
+        token: Address,
+        /// Where blocks come from: the URL of a trustless gateway, or the path of a block store or a CAR file.
+        #[arg(long, value_name = "URL|FILE", required_unless_present = "car")]
+        content: Option<String>,
+        /// A file of `enliven export`: its tokens are checked, or with --all every epoch is recomputed.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["content", "epoch"])]
+        car: Option<PathBuf>,
+        /// The hash of the block that the file is held against, from a place that you trust.
+        #[arg(long, value_name = "HASH", requires = "car")]
+        block: Option<Digest>,
         /// One epoch to recompute, from the state that the one before it published.
         #[arg(long, value_name = "N", conflicts_with = "all")]
         epoch: Option<u64>,
         /// Recompute every epoch from the first; without this, the last one.
         #[arg(long)]
         all: bool,
+    },
+    /// Write tokens, an epoch or a whole collection as a CAR file, which `enliven verify --car` checks offline.
+    Export {
+        #[command(flatten)]
+        what: ExportArgs,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        outside: Outside,
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Put the blocks of a CAR file into a data directory.
+    Import {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
     /// Say why a token changed.
     Explain {
@@ -167,6 +193,38 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// What a CAR file is to hold.
+#[derive(Args, Debug)]
+#[group(id = "exported", required = true, multiple = true)]
+pub struct ExportArgs {
+    /// Tokens, by id or by the name that they follow: what the light check of them needs, and their history.
+    #[arg(value_name = "TOKEN", conflicts_with_all = ["epoch", "all"])]
+    pub tokens: Vec<String>,
+    /// Everything that one epoch leads to.
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    pub epoch: Option<u64>,
+    /// Everything that every epoch leads to.
+    #[arg(long)]
+    pub all: bool,
+    /// Leave out metadata that the tokens do not have any more.
+    #[arg(long, requires = "tokens")]
+    pub latest: bool,
+}
+
+/// A collection whose data directory is not at hand.
+#[derive(Args, Debug)]
+pub struct Outside {
+    /// The JSON-RPC endpoint of the chain, instead of a data directory.
+    #[arg(long, value_name = "URL", requires = "token", requires = "content")]
+    pub rpc: Option<String>,
+    /// The token contract.
+    #[arg(long, value_name = "ADDRESS", requires = "rpc")]
+    pub token: Option<Address>,
+    /// Where blocks come from: the URL of a trustless gateway, or the path of a block store or a CAR file.
+    #[arg(long, value_name = "URL|FILE", requires = "rpc")]
+    pub content: Option<String>,
 }
 
 /// What a collection's contracts start with.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use enliven_chain::{
-    Address, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc, Key,
+    Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc, Key,
     Publisher, Quorum, Rpc,
 };
 use enliven_content::{BlockStore, EmbeddedBlocks};
@@ -88,19 +88,31 @@ impl Data {
         Ok(Arc::new(DevChain::open(&self.folder.join("chain.redb"), config)?))
     }
 
-    /// The chain that the manifest names, and the key that pays on it.
-    pub fn client(&self, plan: &Plan) -> Result<(Client, Option<Arc<DevChain>>), CliError> {
-        let (rpc, devchain, key): (Arc<dyn Rpc>, _, _) = match &plan.manifest.chain.rpc {
+    /// The chain that the manifest names; also as the embedded chain, if that is the one.
+    pub fn rpc(&self, plan: &Plan) -> Result<(Arc<dyn Rpc>, Option<Arc<DevChain>>), CliError> {
+        match &plan.manifest.chain.rpc {
             None => {
                 let chain = self.devchain()?;
-                (chain.clone(), Some(chain), Key::dev(0)?)
+                Ok((chain.clone(), Some(chain)))
             }
-            Some(url) => {
-                let key = secret("ENLIVEN_CHAIN_KEY", "the key that pays for transactions")?;
-                (Arc::new(HttpRpc::new(url)?), None, Key::from_hex(&key)?)
-            }
+            Some(url) => Ok((Arc::new(HttpRpc::new(url)?), None)),
+        }
+    }
+
+    /// The same with the key that pays on it.
+    pub fn client(&self, plan: &Plan) -> Result<(Client, Option<Arc<DevChain>>), CliError> {
+        let (rpc, devchain) = self.rpc(plan)?;
+        let key = match devchain {
+            Some(_) => Key::dev(0)?,
+            None => Key::from_hex(&secret("ENLIVEN_CHAIN_KEY", "the key that pays for transactions")?)?,
         };
         Ok((Client::new(rpc, key)?, devchain))
+    }
+
+    /// What anybody can read of the contracts that are there.
+    pub fn reader(&self, plan: &Plan) -> Result<ChainReader, CliError> {
+        let deployment = self.deployment()?.ok_or_else(no_contracts)?;
+        Ok(ChainReader::open(self.rpc(plan)?.0, deployment.token)?.from_block(deployment.block))
     }
 
     /// Creates the contracts and writes down where they are.

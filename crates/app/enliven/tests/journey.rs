@@ -166,6 +166,72 @@ fn a_collection_is_deployed_and_its_committee_replaced() {
     assert_eq!(plain["run"]["updates"], rest["run"]["updates"]);
 }
 
+#[test]
+fn a_token_and_a_collection_leave_in_files_that_are_checked_offline() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-04-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let run = json(league, &["run"], true);
+    let token = run["deployment"]["token"].as_str().unwrap();
+    let last = number(&run, "/run/epochs");
+
+    let exported = json(league, &["export", "Amber", "2", "--out", "two.car"], true);
+    let latest = json(league, &["export", "Amber", "2", "--latest", "--out", "latest.car"], true);
+    assert!(number(&latest, "/blocks") < number(&exported, "/blocks"), "{latest}");
+    assert!(!league.join("two.car.part").exists());
+    let hash = exported["block_hash"].as_str().unwrap();
+    let check = |file: &str, hash: &str, succeeds: bool| {
+        json(temp.path(), &["verify", "--car", file, "--token", token, "--block", hash], succeeds)
+    };
+    for file in ["league/two.car", "league/latest.car"] {
+        let verdict = check(file, hash, true);
+        assert_eq!((&verdict["passed"], number(&verdict, "/epoch")), (&Value::Bool(true), last));
+        let subjects: Vec<&Value> = verdict["tokens"].as_array().unwrap().iter().map(|one| &one["subject"]).collect();
+        assert_eq!(subjects.len(), 2, "{verdict}");
+        assert!(subjects.contains(&&json!("Amber")), "{verdict}");
+    }
+    let failed = check("league/two.car", &hash.replace(&hash[2..6], "0000"), false);
+    assert_eq!(failed["checks"][1]["passed"], false, "{failed}");
+
+    let all = json(league, &["export", "--all", "--out", "all.car"], true);
+    let arguments =
+        ["verify", "--car", "league/all.car", "--token", token, "--block", all["block_hash"].as_str().unwrap(), "--all"];
+    let verdict = json(temp.path(), &arguments, true);
+    assert_eq!((&verdict["passed"], &verdict["root"]), (&Value::Bool(true), &run["run"]["root"]));
+    let nothing = json(temp.path(), &["verify", "--car", "league/all.car", "--token", token, "--block", hash], false);
+    assert!(nothing.to_string().contains("is about no token"), "{nothing}");
+
+    // From outside, with a node and a gateway; the node is asked for the hash too.
+    json(league, &["export", "--epoch", "3", "--out", "3.car"], true);
+    let serving = Serving::start(league);
+    let content = format!("http://{}", serving.address);
+    let rpc = format!("{content}/rpc");
+    let outside = ["export", "1", "--out", "1.car", "--rpc", &rpc, "--token", token, "--content", &content];
+    let outside = json(temp.path(), &outside, true);
+    assert_eq!(outside["block_hash"], exported["block_hash"]);
+    let verdict = json(temp.path(), &["verify", "--car", "1.car", "--token", token, "--rpc", &rpc], true);
+    assert_eq!(verdict["tokens"][0]["token_id"], 1, "{verdict}");
+    // Of an epoch's file the chain says what it should hold.
+    let content = ["verify", "--rpc", &rpc, "--token", token, "--content", "league/3.car", "--epoch", "3"];
+    assert_eq!(json(temp.path(), &content, true)["passed"], true);
+    drop(serving);
+
+    // The blocks find their way into another data directory.
+    let first = json(league, &["import", "3.car", "--data", "other"], true);
+    assert_eq!((number(&first, "/new"), number(&first, "/blocks") > 10), (number(&first, "/blocks"), true));
+    let second = json(league, &["import", "all.car", "--data", "other"], true);
+    assert!(number(&second, "/new") < number(&second, "/blocks"), "{second}");
+    let again = json(league, &["import", "all.car", "--data", "other"], true);
+    assert_eq!(number(&again, "/new"), 0);
+
+    // A file that was cut off says so, and what is whole in it is kept.
+    let bytes = std::fs::read(league.join("3.car")).unwrap();
+    std::fs::write(league.join("cut.car"), &bytes[..bytes.len() - 1]).unwrap();
+    let cut = json(league, &["import", "cut.car", "--data", "third"], false);
+    assert!(cut["error"].as_str().unwrap().contains("it is cut off"), "{cut}");
+}
+
 /// A model and a manifest that nothing is made with.
 const TWO: &str = "0x0101010101010101010101010101010101010101010101010101010101010101:\
                    0x0202020202020202020202020202020202020202020202020202020202020202";

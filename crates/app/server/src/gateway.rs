@@ -1,36 +1,54 @@
-//! `/ipfs/{cid}`: a trustless gateway for single blocks, and files by path for browsers.
+//! `/ipfs/{cid}`: a trustless gateway for blocks and CAR files, and files by path for browsers.
 //!
-//! Follows the Trustless Gateway and Path Gateway specifications of IPFS, without CAR and IPNS.
+//! Follows the Trustless Gateway and Path Gateway specifications of IPFS, without IPNS. A CAR file has the blocks on the
+//! way of the path, then what the scope asks for, depth first, each once; `entity-bytes` is not looked at, so a file
+//! comes whole.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, VARY};
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, RANGE, VARY,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use enliven_content::{BlockStore, ContentError, list_directory, read_file, resolve};
+use enliven_content::{BlockStore, ContentError, Follow, read_file, resolve};
 use enliven_types::{Cid, Codec};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::answer::{ApiError, bytes, tagged};
+use crate::car::car;
+use crate::listing::listing;
+use crate::range::Part;
 use crate::snapshot::cut;
 use crate::state::Shared;
 
 const RAW: &str = "application/vnd.ipld.raw";
 const CAR: &str = "application/vnd.ipld.car";
-const IMMUTABLE: &str = "public, max-age=29030400, immutable";
+pub(crate) const IMMUTABLE: &str = "public, max-age=29030400, immutable";
 /// The largest file that is put together from its blocks.
 const MAX_FILE_BYTES: usize = 32 << 20;
-/// The largest directory that is listed.
-const MAX_ENTRIES: usize = 10_000;
 /// A longer text is no CID of ours.
 const MAX_CID: usize = 128;
 
 #[derive(Deserialize)]
 pub(crate) struct Format {
     format: Option<String>,
+    #[serde(rename = "dag-scope")]
+    scope: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// A file, a listing or a record.
+    Content,
+    /// One block.
+    Raw,
+    /// Blocks.
+    Car(Follow),
 }
 
 type PathOf<T> = Result<Path<T>, PathRejection>;
@@ -81,19 +99,49 @@ async fn serve(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let root = parse_cid(&cid)?;
-    let raw = wants_raw(format.format.as_deref(), &headers)?;
+    let wanted = wanted(&format, &headers)?;
     let shown_path = format!("/ipfs/{root}/{path}");
-    let (cid, found) = shared
+    if let Wanted::Car(scope) = wanted {
+        return car(&shared, root, path, scope, &shown_path, &headers).await;
+    }
+    let html = wanted == Wanted::Content && accepts(&headers).any(|kind| kind == "text/html");
+    let range = headers.get(RANGE).and_then(|value| value.to_str().ok()).map(str::to_string);
+    let (cid, mut found) = shared
         .read(move |shared| {
             let blocks = &**shared.view().blocks();
             let cid = resolve(blocks, &root, &path)?;
-            Ok((cid, if raw { block(blocks, &cid)? } else { content(blocks, &cid, &path)? }))
+            let found = if wanted == Wanted::Raw { block(blocks, &cid)? } else { content(blocks, &root, &cid, &path, html)? };
+            Ok((cid, found))
         })
         .await?;
+    let part = range.as_deref().filter(|_| found.tag != ".list").map(|range| Part::of(range, found.body.len()));
+    let whole = found.body.len();
+    if let Some(Part::Of(first, last)) = &part {
+        found.body = found.body[*first..=*last].to_vec();
+    }
     let mut response = bytes(found.kind, found.cache, found.body);
+    describe(&mut response, found.attachment.as_deref(), &shown_path);
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    match part {
+        Some(Part::Of(first, last)) => {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            content_range(&mut response, &format!("bytes {first}-{last}/{whole}"));
+        }
+        Some(Part::Outside) => {
+            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            *response.body_mut() = Body::empty();
+            content_range(&mut response, &format!("bytes */{whole}"));
+        }
+        Some(Part::Whole) | None => {}
+    }
+    Ok(tagged(sandboxed(response), &format!("{cid}{}", found.tag), &headers))
+}
+
+/// The headers that every answer of the gateway has.
+pub(crate) fn describe(response: &mut Response, attachment: Option<&str>, shown_path: &str) {
     let more = response.headers_mut();
     more.insert(VARY, HeaderValue::from_static("accept"));
-    if let Some(name) = found.attachment
+    if let Some(name) = attachment
         && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
     {
         more.insert(CONTENT_DISPOSITION, value);
@@ -102,41 +150,63 @@ async fn serve(
     if let Ok(value) = HeaderValue::from_str(shown_path.trim_end_matches('/')) {
         more.insert(HeaderName::from_static("x-ipfs-path"), value);
     }
-    Ok(tagged(sandboxed(response), &format!("{cid}{}", found.tag), &headers))
 }
 
-struct Found {
-    kind: &'static str,
-    cache: &'static str,
+fn content_range(response: &mut Response, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().insert(CONTENT_RANGE, value);
+    }
+}
+
+/// What is given, and how.
+pub(crate) struct Found {
+    pub(crate) kind: &'static str,
+    pub(crate) cache: &'static str,
     /// What the tag has after the CID.
-    tag: &'static str,
-    attachment: Option<String>,
-    body: Vec<u8>,
+    pub(crate) tag: &'static str,
+    pub(crate) attachment: Option<String>,
+    pub(crate) body: Vec<u8>,
 }
 
-/// Whether the block itself is wanted; the parameter outranks the header.
-fn wants_raw(format: Option<&str>, headers: &HeaderMap) -> Result<bool, ApiError> {
-    let refuse = || {
-        let error = "this gateway gives single blocks and files, no other formats";
-        Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, error, "ask for ?format=raw"))
+/// What is wanted; the parameter outranks the header.
+fn wanted(query: &Format, headers: &HeaderMap) -> Result<Wanted, ApiError> {
+    let scope = match query.scope.as_deref() {
+        None | Some("all") => Follow::All,
+        Some("entity") => Follow::Entity,
+        Some("block") => Follow::Nothing,
+        Some(_) => return Err(ApiError::bad_request("there is no such dag-scope", "it is block, entity or all")),
     };
-    match format {
-        Some("raw") => return Ok(true),
-        Some(_) => return refuse(),
+    let refuse = |kind: &str| {
+        let error = format!("this gateway does not give {}", cut(kind));
+        Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, error, "ask for ?format=raw or ?format=car"))
+    };
+    match query.format.as_deref() {
+        Some("raw") => return Ok(Wanted::Raw),
+        Some("car") => return Ok(Wanted::Car(scope)),
+        Some(other) => return refuse(other),
         None => {}
     }
-    let mut types = Vec::new();
-    for value in headers.get_all(ACCEPT) {
-        let text = value.to_str().unwrap_or_default();
-        types.extend(text.split(',').map(|part| part.split(';').next().unwrap_or_default().trim()));
+    if accepts(headers).any(|kind| kind == RAW) {
+        return Ok(Wanted::Raw);
     }
-    if types.contains(&RAW) {
-        return Ok(true);
+    let Some(car) = accepted(headers).find(|kind| kind.split(';').next().map(str::trim) == Some(CAR)) else {
+        return Ok(Wanted::Content);
+    };
+    // Other orders and with repetitions: what is sent says what it is; another version cannot be had.
+    match car.split(';').map(str::trim).find_map(|part| part.strip_prefix("version=")) {
+        Some("1") | None => Ok(Wanted::Car(scope)),
+        Some(_) => refuse(car),
     }
-    if !types.is_empty() && types.iter().all(|kind| *kind == CAR) {
-        return refuse();
-    }
-    Ok(false)
+}
+
+/// The media types that the client accepts, with their parameters.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(ACCEPT).iter().flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim)
+}
+
+/// The same without their parameters.
+fn accepts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    accepted(headers).map(|kind| kind.split(';').next().unwrap_or_default().trim())
 }
 
 fn block(blocks: &dyn BlockStore, cid: &Cid) -> Result<Found, ApiError> {
@@ -145,27 +215,17 @@ fn block(blocks: &dyn BlockStore, cid: &Cid) -> Result<Found, ApiError> {
     Ok(Found { kind: RAW, cache: IMMUTABLE, tag: ".raw", attachment, body })
 }
 
-/// A file, a directory's listing as JSON, or a record.
-fn content(blocks: &dyn BlockStore, cid: &Cid, path: &str) -> Result<Found, ApiError> {
+/// A file, a directory's listing, or a record.
+fn content(blocks: &dyn BlockStore, root: &Cid, cid: &Cid, path: &str, html: bool) -> Result<Found, ApiError> {
     if cid.codec() == Codec::DagCbor.code() {
         let (body, attachment) = (get(blocks, cid)?, Some(format!("{cid}.cbor")));
         return Ok(Found { kind: "application/vnd.ipld.dag-cbor", cache: IMMUTABLE, tag: "", attachment, body });
     }
     match read_file(blocks, cid, MAX_FILE_BYTES) {
         Ok(body) => Ok(Found { kind: sniff(path, &body), cache: IMMUTABLE, tag: "", attachment: None, body }),
-        Err(ContentError::NotAFile { .. }) => listing(blocks, cid),
+        Err(ContentError::NotAFile { .. }) => listing(blocks, root, cid, path, html),
         Err(error) => Err(error.into()),
     }
-}
-
-fn listing(blocks: &dyn BlockStore, cid: &Cid) -> Result<Found, ApiError> {
-    let entries: Vec<_> = list_directory(blocks, cid, MAX_ENTRIES)?
-        .into_iter()
-        .map(|(name, link)| json!({ "name": name, "cid": link.cid.to_string(), "size": link.size }))
-        .collect();
-    let body = json!({ "cid": cid.to_string(), "entries": entries }).to_string().into_bytes();
-    // How a listing looks is up to this program, so it is not immutable.
-    Ok(Found { kind: "application/json", cache: "no-cache", tag: ".list", attachment: None, body })
 }
 
 fn get(blocks: &dyn BlockStore, cid: &Cid) -> Result<Vec<u8>, ApiError> {
@@ -225,17 +285,23 @@ mod tests {
 
     #[test]
     fn the_format_parameter_outranks_the_header() {
-        let accept = |value: &'static str| {
+        let asked = |format: Option<&str>, scope: Option<&str>, accept: &'static str| {
             let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_static(value));
-            headers
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            let query = Format { format: format.map(str::to_string), scope: scope.map(str::to_string) };
+            wanted(&query, &headers).ok()
         };
-        assert!(wants_raw(None, &accept("text/html, application/vnd.ipld.raw;q=0.5")).unwrap());
-        assert!(wants_raw(Some("raw"), &accept(CAR)).unwrap());
-        assert!(!wants_raw(None, &accept("text/html,*/*;q=0.8")).unwrap());
-        assert!(!wants_raw(None, &HeaderMap::new()).unwrap());
-        assert!(wants_raw(None, &accept("application/vnd.ipld.car; version=1")).is_err());
-        assert!(wants_raw(Some("car"), &accept(RAW)).is_err());
+        let car = |scope| Some(Wanted::Car(scope));
+        assert_eq!(asked(None, None, "text/html, application/vnd.ipld.raw;q=0.5"), Some(Wanted::Raw));
+        assert_eq!(asked(Some("raw"), None, CAR), Some(Wanted::Raw));
+        assert_eq!(asked(None, None, "text/html,*/*;q=0.8"), Some(Wanted::Content));
+        assert_eq!(asked(None, None, ""), Some(Wanted::Content));
+        assert_eq!(asked(None, None, "application/vnd.ipld.car; version=1; order=dfs"), car(Follow::All));
+        assert_eq!(asked(None, Some("block"), "application/vnd.ipld.car"), car(Follow::Nothing));
+        assert_eq!(asked(Some("car"), Some("entity"), RAW), car(Follow::Entity));
+        assert_eq!(asked(None, None, "application/vnd.ipld.car; version=2"), None);
+        assert_eq!(asked(Some("car"), Some("some"), RAW), None);
+        assert_eq!(asked(Some("tar"), None, RAW), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //!   `nosniff` and a sandbox.
 
 mod answer;
+mod car;
 mod collection;
 mod config;
 mod epochs;
@@ -23,13 +24,16 @@ mod error;
 mod files;
 mod gateway;
 mod guard;
+mod listing;
 mod page;
+mod range;
 mod receipts;
 mod routes;
 mod rpc;
 mod server;
 mod snapshot;
 mod state;
+mod stream;
 mod tokens;
 
 pub use config::ServerConfig;

@@ -23,6 +23,7 @@ pub(crate) fn router(shared: Arc<Shared>, listen: SocketAddr) -> Router {
         .route("/api/tokens/{id}/history", get(tokens::history))
         .route("/api/tokens/{id}/explain", get(tokens::explain))
         .route("/api/tokens/{id}/receipts", get(tokens::receipts))
+        .route("/api/tokens/{id}/evidence.car", get(tokens::evidence))
         .route("/api/receipts/{cid}", get(receipts::one))
         .route("/api/epochs", get(epochs::list))
         .route("/api/epochs/{epoch}", get(epochs::one))

@@ -1,12 +1,15 @@
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use enliven_chain::{Deployment, DevChain, Sockets};
+use axum::body::Body;
+use enliven_chain::{Deployment, DevChain, Rpc, Sockets};
 use enliven_engine::View;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::ApiError;
 use crate::snapshot::Snapshot;
+use crate::stream::{BodyWriter, body};
 
 /// So many reads run at once; more wait.
 const READS: usize = 8;
@@ -19,6 +22,8 @@ pub struct State {
     pub view: View,
     /// The embedded chain, if the collection lives on it.
     pub chain: Option<Arc<DevChain>>,
+    /// The chain, wherever it is.
+    pub rpc: Arc<dyn Rpc>,
     /// Where the collection lives.
     pub deployment: Deployment,
 }
@@ -58,16 +63,37 @@ impl Shared {
         Ok(made)
     }
 
+    /// A job's turn. It goes along with the job: a client that leaves does not free it before the job has ended.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        match tokio::time::timeout(WAIT, self.turns.clone().acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(ApiError::busy()),
+        }
+    }
+
+    /// A body that a job writes on a thread for such jobs.
+    pub async fn stream(
+        self: &Arc<Shared>,
+        job: impl FnOnce(&Shared, &mut BodyWriter) -> io::Result<()> + Send + 'static,
+    ) -> Result<Body, ApiError> {
+        let turn = self.turn().await?;
+        let shared = self.clone();
+        let (mut writer, body) = body();
+        tokio::task::spawn_blocking(move || {
+            let result = job(&shared, &mut writer);
+            writer.end(result);
+            drop(turn);
+        });
+        Ok(body)
+    }
+
     /// Runs a job that may block on a thread for such jobs.
     pub async fn read<T: Send + 'static>(
         self: &Arc<Shared>,
         job: impl FnOnce(&Shared) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let Ok(Ok(turn)) = tokio::time::timeout(WAIT, self.turns.clone().acquire_owned()).await else {
-            return Err(ApiError::busy());
-        };
+        let turn = self.turn().await?;
         let shared = self.clone();
-        // The turn goes along: a client that leaves does not free it before its job has ended.
         let run = move || {
             let result = job(&shared);
             drop(turn);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use enliven_engine::{HistoryEntry, View};
+use enliven_chain::ChainReader;
+use enliven_engine::{EngineError, ExportScope, HistoryEntry, View, export};
 use enliven_types::{Cid, TraitValue};
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{ApiError, json};
+use crate::answer::{ApiError, bytes, json};
 use crate::snapshot::{Images, TokenRow, cut, images};
 use crate::state::Shared;
 
@@ -151,7 +152,7 @@ pub(crate) async fn explain(
                 false => view.explain(id, query.epoch),
             };
             match found {
-                Err(enliven_engine::EngineError::NoToken { .. }) => {
+                Err(EngineError::NoToken { .. }) => {
                     let error = format!("token {id} did not exist in epoch {}", query.epoch.unwrap_or(0));
                     Err(ApiError::not_found(error, "its history names the epochs of its changes"))
                 }
@@ -191,4 +192,22 @@ pub(crate) async fn receipts(State(shared): State<Arc<Shared>>, id: PathOf<Strin
         })
         .await?;
     Ok(json(&links))
+}
+
+/// `GET /api/tokens/{id}/evidence.car`: what the light check of the token reads; for pages that check it themselves.
+pub(crate) async fn evidence(State(shared): State<Arc<Shared>>, id: PathOf<String>) -> Result<Response> {
+    let Path(id) = id?;
+    let car = shared
+        .read(move |shared| {
+            let id = shared.snapshot()?.token(&id)?.id;
+            let deployment = &shared.state.deployment;
+            let reader = ChainReader::open(shared.state.rpc.clone(), deployment.token).map_err(EngineError::from)?;
+            let reader = reader.from_block(deployment.block);
+            let scope = ExportScope::Tokens { ids: vec![id], history: false };
+            let mut car = Vec::new();
+            export(&reader, &**shared.view().blocks(), &scope, &mut car, |_| {})?;
+            Ok(car)
+        })
+        .await?;
+    Ok(bytes("application/vnd.ipld.car; version=1", "no-cache", car))
 }

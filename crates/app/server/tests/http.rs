@@ -10,6 +10,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use enliven_content::{BlockStore, CarReader, MemoryBlocks};
+use enliven_light::{Anchor, LightVerifier};
 use enliven_server::{Server, ServerConfig, ServerError, State};
 use enliven_types::{Block, Cid, Codec, Digest, Receipt, cid_of, from_cbor};
 use serde_json::{Value, json};
@@ -64,7 +66,25 @@ fn send(address: SocketAddr, text: &[u8]) -> Answer {
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.into(), value.into()));
-    Answer { status, headers: headers.collect(), body: all[end + 4..].to_vec() }
+    let headers: BTreeMap<String, String> = headers.collect();
+    let body = all[end + 4..].to_vec();
+    let is_chunked = headers.get("transfer-encoding").is_some_and(|encoding| encoding == "chunked");
+    Answer { status, headers, body: if is_chunked { joined(&body) } else { body } }
+}
+
+/// A body that came in chunks, which must end as it should.
+fn joined(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|two| two == b"\r\n").expect("the size of a chunk");
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        rest = &rest[line + 2..];
+        if size == 0 {
+            return body;
+        }
+        body.extend_from_slice(&rest[..size]);
+        rest = &rest[size + 2..];
+    }
 }
 
 fn ask(method: &str, path: &str, more: &str) -> Answer {
@@ -287,8 +307,79 @@ fn blocks_are_served_with_the_headers_of_the_gateway_specification() {
     for wrong in ["nonsense", "bafy", "%ff", "Qm", "bafkreié", &"b".repeat(4000)] {
         assert_eq!(get(&format!("/ipfs/{wrong}?format=raw")).error().0, 400, "{wrong}");
     }
-    assert_eq!(get(&format!("/ipfs/{root}?format=car")).error().0, 406);
-    assert_eq!(ask("GET", &format!("/ipfs/{root}"), "accept: application/vnd.ipld.car\r\n").error().0, 406);
+    assert_eq!(get(&format!("/ipfs/{root}?format=tar")).error().0, 406);
+    let other = ask("GET", &format!("/ipfs/{root}"), "accept: application/vnd.ipld.car; version=2\r\n");
+    assert_eq!(other.error().0, 406);
+}
+
+fn blocks_of(car: &[u8]) -> (Vec<Cid>, Vec<Block>) {
+    let reader = CarReader::new(car, "answer.car").unwrap();
+    (reader.roots().to_vec(), reader.collect::<Result<_, _>>().unwrap())
+}
+
+#[test]
+fn car_files_have_the_way_and_what_the_scope_asks_for() {
+    let root = get("/api/collection").json()["directory"].as_str().unwrap().to_string();
+    let answer = get(&format!("/ipfs/{root}?format=car"));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "application/vnd.ipld.car; version=1; order=dfs; dups=n");
+    assert_eq!(answer.headers["content-disposition"], format!("attachment; filename=\"{root}.car\""));
+    let (roots, all) = blocks_of(&answer.body);
+    assert_eq!((roots.len(), roots[0].to_string(), all[0].cid), (1, root.clone(), roots[0]));
+    assert!(all.len() > 20, "{}", all.len());
+
+    let same = ask("GET", &format!("/ipfs/{root}"), "accept: application/vnd.ipld.car\r\n");
+    assert_eq!(same.body, answer.body);
+    let block = get(&format!("/ipfs/{root}?format=car&dag-scope=block"));
+    assert_eq!(blocks_of(&block.body).1, all[..1]);
+    assert_ne!(block.headers["etag"], answer.headers["etag"]);
+    let entity = get(&format!("/ipfs/{root}?format=car&dag-scope=entity"));
+    assert_eq!(blocks_of(&entity.body).1, all[..1], "a flat directory is one block");
+    assert_eq!(get(&format!("/ipfs/{root}?format=car&dag-scope=some")).error().0, 400);
+
+    let metadata = get("/api/tokens/1").json()["metadata"].as_str().unwrap().to_string();
+    let (roots, way) = blocks_of(&get(&format!("/ipfs/{root}/1.json?format=car")).body);
+    let cids: Vec<String> = way.iter().map(|block| block.cid.to_string()).collect();
+    assert_eq!((roots[0].to_string(), cids), (metadata.clone(), vec![root.clone(), metadata]));
+    let tag = format!("if-none-match: {}\r\n", answer.headers["etag"]);
+    assert_eq!(ask("GET", &format!("/ipfs/{root}?format=car"), &tag).status, 304);
+    let absent = cid_of(Codec::DagPb, b"absent");
+    assert_eq!(get(&format!("/ipfs/{absent}?format=car")).error().0, 404);
+}
+
+#[test]
+fn parts_of_files_and_pages_for_browsers() {
+    let root = get("/api/collection").json()["directory"].as_str().unwrap().to_string();
+    let address = format!("/ipfs/{root}/1.json");
+    let whole = get(&address);
+    assert_eq!(whole.headers["accept-ranges"], "bytes");
+    let part = ask("GET", &address, "range: bytes=2-5\r\n");
+    assert_eq!((part.status, &part.body[..]), (206, &whole.body[2..6]));
+    assert_eq!(part.headers["content-range"], format!("bytes 2-5/{}", whole.body.len()));
+    let beyond = ask("GET", &address, "range: bytes=99999999-\r\n");
+    assert_eq!((beyond.status, beyond.body.len()), (416, 0));
+    assert_eq!(beyond.headers["content-range"], format!("bytes */{}", whole.body.len()));
+
+    let page = ask("GET", &format!("/ipfs/{root}/"), "accept: text/html,*/*;q=0.8\r\n");
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    let text = String::from_utf8(page.body).unwrap();
+    assert!(text.contains(&format!("<a href=\"/ipfs/{root}/1.json\">1.json</a>")), "{text}");
+    assert!(page.headers["content-security-policy"].starts_with("sandbox; default-src 'none'"));
+}
+
+#[test]
+fn a_token_comes_with_its_evidence() {
+    let (roots, blocks) = blocks_of(&get("/api/tokens/3/evidence.car").body);
+    let store = MemoryBlocks::new();
+    store.put_all(&blocks).unwrap();
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", false] });
+    let newest = post("/rpc", &body.to_string(), "").json();
+    let hash = newest["result"]["hash"].as_str().unwrap().parse().unwrap();
+    let token = get("/api/collection").json()["token"].as_str().unwrap().parse().unwrap();
+    let verdict = LightVerifier::new(&store).run(&roots[0], token, &Anchor::Hash(hash));
+    assert!(verdict.passed, "{verdict:#?}");
+    assert_eq!(verdict.tokens[0].token_id, 3);
+    assert_eq!(get("/api/tokens/99999/evidence.car").error().0, 404);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use enliven_types::{Codec, Digest};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Directory, file, list_directory, walk};
+use crate::{Directory, Follow, file, list_directory, walk};
 
 fn car(roots: &[Cid], blocks: &[Block]) -> Vec<u8> {
     let mut writer = CarWriter::new(Vec::new(), roots).unwrap();
@@ -54,7 +54,7 @@ fn a_file_of_the_peer_is_read_and_written_again() {
     let mut walked = Vec::new();
     walk(&store, &roots, |block| {
         walked.push(block.clone());
-        Ok::<bool, ContentError>(true)
+        Ok::<_, ContentError>(Follow::All)
     })
     .unwrap();
     assert_eq!(walked, blocks, "the peer writes them in the order of a walk");

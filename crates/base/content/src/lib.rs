@@ -47,6 +47,6 @@ pub use embedded::EmbeddedBlocks;
 pub use error::ContentError;
 pub use file::{file, read_file};
 pub use gateway::GatewayBlocks;
-pub use read::{list_directory, resolve};
+pub use read::{list_directory, resolve, resolve_along};
 pub use store::{BlockStore, CheckedBlocks, Link, MAX_BLOCK_BYTES, MemoryBlocks};
-pub use walk::{links, walk};
+pub use walk::{Follow, links, walk};

@@ -32,20 +32,26 @@ pub fn list_directory(
 /// In a HAMT it reads the blocks between the root and the entry and no others. Names are taken as they are: a caller
 /// with a URL decodes its percent signs first.
 pub fn resolve(blocks: &dyn BlockStore, root: &Cid, path: &str) -> Result<Cid, ContentError> {
-    let mut at = *root;
+    Ok(resolve_along(blocks, root, path)?.0)
+}
+
+/// The same, and the blocks that were read on the way, in their order.
+pub fn resolve_along(blocks: &dyn BlockStore, root: &Cid, path: &str) -> Result<(Cid, Vec<Cid>), ContentError> {
+    let (mut at, mut way) = (*root, Vec::new());
     for name in path.split('/') {
         if !name.is_empty() {
-            at = lookup(blocks, &at, name)?.cid;
+            at = lookup(blocks, &at, name, &mut way)?.cid;
         }
     }
-    Ok(at)
+    Ok((at, way))
 }
 
 /// The entry of that name.
-fn lookup(blocks: &dyn BlockStore, directory: &Cid, name: &str) -> Result<Link, ContentError> {
+fn lookup(blocks: &dyn BlockStore, directory: &Cid, name: &str, way: &mut Vec<Cid>) -> Result<Link, ContentError> {
     let not_found = || ContentError::NotFound { cid: Box::new(*directory), name: name.to_string() };
     let mut at = *directory;
     for (level, number) in murmur3_x64_64(name.as_bytes()).into_iter().enumerate() {
+        way.push(at);
         let slots = match read_node(blocks, &at)? {
             DirectoryNode::Flat(links) if level == 0 => {
                 let found = links.iter().find(|named| named.name == name);

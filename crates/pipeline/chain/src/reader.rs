@@ -189,8 +189,23 @@ impl ChainReader {
         Ok(reports)
     }
 
+    /// One accepted epoch, with the signatures from its transaction.
+    pub fn report(&self, epoch: u64) -> Result<Option<PostedReport>, ChainError> {
+        let (log, counts) = self.accepted_log(epoch)?;
+        log.map(|log| self.posted(&log, &counts)).transpose()
+    }
+
     /// The report of one accepted epoch, with its transaction and block, without signatures.
     pub(crate) fn accepted(&self, epoch: u64) -> Result<Option<(Report, B256, u64)>, ChainError> {
+        let (log, counts) = self.accepted_log(epoch)?;
+        let Some(log) = log else { return Ok(None) };
+        let report = accepted_report(&log, &counts)?;
+        let (tx_hash, block) = place(&log)?;
+        Ok(Some((report, tx_hash, block)))
+    }
+
+    /// The log of an accepted epoch, and the config counts of all oracles.
+    fn accepted_log(&self, epoch: u64) -> Result<(Option<Log>, BTreeMap<Address, u64>), ChainError> {
         let oracles = self.oracles()?;
         let counts = self.config_counts(&oracles)?;
         let filter = Filter::new()
@@ -198,10 +213,7 @@ impl ChainReader {
             .event_signature(EpochOracle::EpochAccepted::SIGNATURE_HASH)
             .topic1(U256::from(epoch));
         let found = logs(&*self.rpc, &filter, self.from_block, self.latest_block()?)?;
-        let Some(log) = found.first() else { return Ok(None) };
-        let report = accepted_report(log, &counts)?;
-        let (tx_hash, block) = place(log)?;
-        Ok(Some((report, tx_hash, block)))
+        Ok((found.into_iter().next(), counts))
     }
 
     /// The config count of each oracle; it never changes.

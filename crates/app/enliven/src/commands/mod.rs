@@ -3,8 +3,10 @@
 mod demo;
 mod deploy;
 mod doctor;
+mod export;
 mod features;
 mod flink;
+mod import;
 mod model;
 mod new;
 mod oracle;
@@ -35,9 +37,15 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::Deploy { place, contracts, out } => deploy::run(place, contracts, out.as_deref(), output)?,
         Command::Oracle { place, command } => oracle::run(place, command, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),
-        Command::Verify { rpc, token, content, epoch, all } => {
-            return verify::run(rpc, token, content, *epoch, *all, output);
+        Command::Verify { rpc, token, content, car, block, epoch, all } => {
+            return match (car, content, rpc) {
+                (Some(car), _, rpc) => verify::car(car, *token, rpc.as_deref(), *block, *all, output),
+                (None, Some(content), Some(rpc)) => verify::run(rpc, *token, content, *epoch, *all, output),
+                (None, ..) => Err(CliError::Usage("it takes --rpc and --content, or --car".into())),
+            };
         }
+        Command::Export { what, place, outside, out } => export::run(what, place, outside, out, output)?,
+        Command::Import { file, place } => import::run(file, place, output)?,
         Command::Explain { token, place, epoch, otherwise } => {
             read::explain(token, place, *epoch, *otherwise, output)?;
         }

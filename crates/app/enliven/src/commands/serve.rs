@@ -21,7 +21,12 @@ pub fn run(place: &Place, listen: SocketAddr, output: &Output) -> Result<(), Cli
 pub fn serve(view: View, chain: &Chain, listen: SocketAddr, output: &Output) -> Result<(), CliError> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CliError::Usage(format!("the server's threads cannot be started: {error}")))?;
-    let state = State { view, chain: chain.devchain.clone(), deployment: chain.publisher.deployment().clone() };
+    let state = State {
+        view,
+        chain: chain.devchain.clone(),
+        rpc: chain.publisher.client().rpc().clone(),
+        deployment: chain.publisher.deployment().clone(),
+    };
     let server = Server::bind(ServerConfig { listen }, state)?;
     output.note(&format!("serving http://{} until Ctrl-C", server.address()));
     runtime.block_on(server.run(async {

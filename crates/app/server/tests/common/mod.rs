@@ -64,7 +64,7 @@ pub fn collection(size: &Size) -> State {
     let mut engine =
         Engine::open(plan.clone(), stores, kept, publisher, Some(chain.clone()), committee, false).unwrap();
     engine.run(u64::MAX, |_| {}).unwrap();
-    State { view: View::new(plan, store, blocks), chain: Some(chain), deployment }
+    State { view: View::new(plan, store, blocks), rpc: chain.clone(), chain: Some(chain), deployment }
 }
 
 /// A collection before its first epoch, on a chain elsewhere.
@@ -73,7 +73,8 @@ pub fn empty() -> State {
     let zero = enliven_chain::Address::ZERO;
     let deployment = enliven_chain::Deployment { chain_id: 1, token: zero, oracle: zero, block: 0 };
     let view = View::new(plan, Arc::new(MemoryStore::default()), Arc::new(MemoryBlocks::new()));
-    State { view, chain: None, deployment }
+    let nowhere = enliven_chain::HttpRpc::new("http://127.0.0.1:1").unwrap();
+    State { view, chain: None, rpc: Arc::new(nowhere), deployment }
 }
 
 fn manifest(size: &Size) -> Manifest {
