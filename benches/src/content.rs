@@ -52,7 +52,14 @@ fn directory(entries: u64) -> Vec<Row> {
         let took_s = begin.elapsed().as_secs_f64();
         let id = format!("content.directory.{entries}.{what}");
         let bound = all.min(changed as f64 * levels);
-        rows.push(Row::at_most(&format!("{id}.blocks"), "blocks", blocks.len() as f64, bound, "paths to the root", 1.0));
+        rows.push(Row::at_most(
+            &format!("{id}.blocks"),
+            "blocks",
+            blocks.len() as f64,
+            bound,
+            "paths to the root",
+            1.0,
+        ));
         match what {
             "all" => rebuilt_s = took_s,
             // A flat directory is one block whatever changes.
@@ -133,7 +140,14 @@ fn verify() -> Vec<Row> {
     vec![
         Row::at_most("verify.light.token", "ms", light_ms, 1_000.0, "budget", 1.0),
         Row::at_most("verify.light.export", "ms", exported_ms, 1_000.0, "budget", 1.0),
-        Row::at_most("verify.full.epoch", "s", full_s / verdict.to as f64, real_s / verdict.to as f64, "real time", 0.001),
+        Row::at_most(
+            "verify.full.epoch",
+            "s",
+            full_s / verdict.to as f64,
+            real_s / verdict.to as f64,
+            "real time",
+            0.001,
+        ),
         Row::at_most("verify.full", "s", full_s, found.replay_s, "making it (4 nodes)", 1.0),
     ]
 }

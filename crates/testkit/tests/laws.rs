@@ -61,7 +61,15 @@ fn no_room_imports_another() {
 #[test]
 fn every_package_is_known_to_these_laws() {
     for name in imports().keys() {
-        let app = ["enliven-types", "enliven-light", "enliven-engine", "enliven-server", "enliven", "enliven-testkit", "enliven-bench"];
+        let app = [
+            "enliven-types",
+            "enliven-light",
+            "enliven-engine",
+            "enliven-server",
+            "enliven",
+            "enliven-testkit",
+            "enliven-bench",
+        ];
         let known = BASE.contains(&name.as_str()) || ROOMS.contains(&name.as_str()) || app.contains(&name.as_str());
         assert!(known, "{name} is in no floor; add it to the laws");
     }

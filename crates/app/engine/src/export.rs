@@ -25,7 +25,8 @@ pub enum ExportScope {
         /// Whether earlier metadata is wanted.
         history: bool,
     },
-    /// Everything that one epoch's report leads to: the collection as it was then, and how it came to be so.
+    /// Everything that one epoch leads to: the collection as it was then and one epoch before, and all events up to it;
+    /// what `verify --epoch` reads.
     Epoch(u64),
     /// Everything that every epoch's report leads to: what `verify --all` reads.
     All,
@@ -64,7 +65,12 @@ pub fn export(
     };
     let mut lists = Vec::new();
     let (reports, evidence) = match scope {
-        ExportScope::Epoch(epoch) => (vec![report(*epoch)?.signed.report], None),
+        ExportScope::Epoch(epoch) => {
+            report(*epoch)?;
+            let mut reports: Vec<Report> = reader.reports()?.into_iter().map(|posted| posted.signed.report).collect();
+            reports.retain(|report| report.epoch <= *epoch);
+            (reports, None)
+        }
         ExportScope::Tokens { ids, .. } => {
             let posted = report(last)?;
             let tokens = prove(blocks, &posted.signed.report, ids)?;
@@ -75,7 +81,9 @@ pub fn export(
             let mut epochs = reader.reports()?.iter().map(PostedReport::accepted).collect::<Result<Vec<_>, _>>()?;
             let reports = epochs.iter().map(|epoch| epoch.report.clone()).collect();
             let Some(newest) = epochs.pop() else { return Err(EngineError::NoEpoch { epoch: last, last: 0 }) };
-            lists.extend(epochs.chunks(EpochList::MAX_EPOCHS).map(|epochs| EpochList { epochs: epochs.to_vec() }.to_block()));
+            lists.extend(
+                epochs.chunks(EpochList::MAX_EPOCHS).map(|epochs| EpochList { epochs: epochs.to_vec() }.to_block()),
+            );
             let earlier = lists.iter().map(|list| list.cid).collect();
             (reports, Some(gather(reader, newest, earlier, Vec::new())?))
         }
@@ -92,7 +100,14 @@ pub fn export(
     if let (ExportScope::Tokens { ids, history }, Some(evidence)) = (scope, &evidence) {
         copy.tokens(&root, ids, *history, evidence, reader)?;
     }
-    reports.iter().try_for_each(|report| copy.epoch(report))?;
+    // One epoch is recomputed from the state that the one before left.
+    let from = if matches!(scope, ExportScope::Epoch(_)) { reports.len().saturating_sub(2) } else { 0 };
+    for (place, report) in reports.iter().enumerate() {
+        copy.definition(report)?;
+        if place >= from {
+            copy.epoch(report)?;
+        }
+    }
     let (block, block_hash) = evidence.map(|evidence| block_of(&evidence.state.header)).transpose()?.unzip();
     let done = copy.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.car.finish()?;
@@ -235,17 +250,19 @@ impl<'a, W: Write + Send, P: FnMut(u64) + Send> Copy<'a, W, P> {
         Ok(())
     }
 
-    /// All that a report leads to. What is written already is not followed again.
-    fn epoch(&self, report: &Report) -> Result<(), EngineError> {
+    /// What a report was made with.
+    fn definition(&self, report: &Report) -> Result<(), EngineError> {
         let published = Published::new(self);
         let definition = published.definition(report.manifest)?;
         published.template(&definition)?;
         published.tables(&definition)?;
-        let roots = [
-            report.model.to_cid(Codec::DagCbor),
-            report.cut.to_cid(Codec::DagCbor),
-            report.directory.to_cid(Codec::DagPb),
-        ];
+        published.block("model", &report.model.to_cid(Codec::DagCbor))?;
+        Ok(())
+    }
+
+    /// The events, the directory and all below it. What is written already is not followed again.
+    fn epoch(&self, report: &Report) -> Result<(), EngineError> {
+        let roots = [report.cut.to_cid(Codec::DagCbor), report.directory.to_cid(Codec::DagPb)];
         let mut images = Vec::new();
         // The walk reads each block from the source itself, so that one that was met before is known as such.
         walk(self.blocks, &roots, |block: &Block| -> Result<Follow, EngineError> {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use enliven_chain::{
-    Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc, Key,
-    Publisher, Quorum, Rpc,
+    Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc,
+    Key, Publisher, Quorum, Rpc,
 };
 use enliven_content::{BlockStore, EmbeddedBlocks};
 use enliven_engine::{Engine, Plan, View};
@@ -16,6 +16,9 @@ use crate::cli::Place;
 use crate::error::CliError;
 
 const DEPLOYMENT: &[u8] = b"deployment";
+
+/// The embedded chain, if that is the one.
+type Embedded = Option<Arc<DevChain>>;
 
 /// An open data directory.
 pub struct Data {
@@ -89,7 +92,7 @@ impl Data {
     }
 
     /// The chain that the manifest names; also as the embedded chain, if that is the one.
-    pub fn rpc(&self, plan: &Plan) -> Result<(Arc<dyn Rpc>, Option<Arc<DevChain>>), CliError> {
+    pub fn rpc(&self, plan: &Plan) -> Result<(Arc<dyn Rpc>, Embedded), CliError> {
         match &plan.manifest.chain.rpc {
             None => {
                 let chain = self.devchain()?;
@@ -100,7 +103,7 @@ impl Data {
     }
 
     /// The same with the key that pays on it.
-    pub fn client(&self, plan: &Plan) -> Result<(Client, Option<Arc<DevChain>>), CliError> {
+    pub fn client(&self, plan: &Plan) -> Result<(Client, Embedded), CliError> {
         let (rpc, devchain) = self.rpc(plan)?;
         let key = match devchain {
             Some(_) => Key::dev(0)?,

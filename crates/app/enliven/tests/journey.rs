@@ -195,8 +195,16 @@ fn a_token_and_a_collection_leave_in_files_that_are_checked_offline() {
     assert_eq!(failed["checks"][1]["passed"], false, "{failed}");
 
     let all = json(league, &["export", "--all", "--out", "all.car"], true);
-    let arguments =
-        ["verify", "--car", "league/all.car", "--token", token, "--block", all["block_hash"].as_str().unwrap(), "--all"];
+    let arguments = [
+        "verify",
+        "--car",
+        "league/all.car",
+        "--token",
+        token,
+        "--block",
+        all["block_hash"].as_str().unwrap(),
+        "--all",
+    ];
     let verdict = json(temp.path(), &arguments, true);
     assert_eq!((&verdict["passed"], &verdict["root"]), (&Value::Bool(true), &run["run"]["root"]));
     let nothing = json(temp.path(), &["verify", "--car", "league/all.car", "--token", token, "--block", hash], false);

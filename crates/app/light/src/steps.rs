@@ -3,7 +3,7 @@ use enliven_oracle::check_epoch;
 use enliven_provenance::{ProvenState, check_link, check_state, verify_proof};
 use enliven_types::{
     AcceptedEpoch, Address, Cid, Codec, CommitteeConfig, Digest, EpochSignature, Evidence, Receipt, TokenProof,
-    from_cbor, leaf_hash,
+    from_cbor, from_json_strict, leaf_hash,
 };
 
 use crate::{LightCheck, LightStep, LightVerdict, ProvenToken};
@@ -72,9 +72,7 @@ impl<'a> LightVerifier<'a> {
             let known = self.checks.iter().find(|check| check.step == step).cloned();
             let check = match failed.take_if(|difference| difference.0 == step) {
                 Some(Difference(_, detail)) => LightCheck { step, passed: Some(false), detail },
-                None => {
-                    known.unwrap_or_else(|| LightCheck { step, passed: None, detail: "not reached".into() })
-                }
+                None => known.unwrap_or_else(|| LightCheck { step, passed: None, detail: "not reached".into() }),
             };
             verdict.checks.push(check);
         }
@@ -93,7 +91,10 @@ impl<'a> LightVerifier<'a> {
         for proof in &evidence.tokens {
             tokens.push((proof, self.proof(proof, &state)?));
         }
-        self.pass(LightStep::Proof, format!("{} under the state root {}", plural(tokens.len(), "token"), state.state_root));
+        self.pass(
+            LightStep::Proof,
+            format!("{} under the state root {}", plural(tokens.len(), "token"), state.state_root),
+        );
         let mut receipts = 0;
         for (proof, latest) in &tokens {
             receipts += self.history(proof, latest, state.epoch)?;
@@ -121,7 +122,8 @@ impl<'a> LightVerifier<'a> {
     fn anchored(&mut self, root: &Cid, token: Address, anchor: &Anchor<'_>) -> Outcome<(Evidence, ProvenState)> {
         let evidence = self.evidence(root)?;
         self.anchor(&evidence, anchor)?;
-        let state = check_state(&evidence.state, token, evidence.tokens.iter().map(|proof| proof.token_id)).at(LightStep::State)?;
+        let state = check_state(&evidence.state, token, evidence.tokens.iter().map(|proof| proof.token_id))
+            .at(LightStep::State)?;
         self.verdict.epoch = Some(state.epoch);
         let signers = plural(state.signers.len(), "signer");
         let detail = format!("{} of {token}, epoch {}, {signers}", plural(state.minted as usize, "token"), state.epoch);
@@ -142,6 +144,9 @@ impl<'a> LightVerifier<'a> {
         }
         if !evidence.tokens.is_sorted_by(|a, b| a.token_id < b.token_id) {
             return differ(step, "its tokens are repeated or out of order".into());
+        }
+        if !evidence.tokens.is_empty() && !evidence.earlier.is_empty() {
+            return differ(step, "it has tokens and earlier epochs; a record has one of them".into());
         }
         for (place, committee) in evidence.committees.iter().enumerate() {
             if evidence.committees[..place].iter().any(|known| known.oracle == committee.oracle) {
@@ -184,8 +189,7 @@ impl<'a> LightVerifier<'a> {
                 return differ(step, format!("the {what} that was signed is {signed}, the contracts hold {held}"));
             }
         }
-        let mine =
-            |one: &&CommitteeConfig| one.oracle == last.oracle && one.config_count == report.config_count;
+        let mine = |one: &&CommitteeConfig| one.oracle == last.oracle && one.config_count == report.config_count;
         let Some(committee) = evidence.committees.iter().find(mine) else {
             return differ(step, format!("the committee of epoch {} is left out", report.epoch));
         };
@@ -245,12 +249,14 @@ impl<'a> LightVerifier<'a> {
             resolve(&self.blocks, &directory.to_cid(Codec::DagPb), path)
                 .map_err(|error| Difference(step, format!("token {id}: {path}: {error}")))
         };
-        for (path, wanted) in
-            [(format!("{id}.json"), latest.state.metadata), (format!("receipts/{id}"), proof.receipt)]
+        for (path, wanted) in [(format!("{id}.json"), latest.state.metadata), (format!("receipts/{id}"), proof.receipt)]
         {
             let found = named(state.directory, &path)?;
             if found != wanted {
-                return differ(step, format!("token {id}: the directory names {found} as {path}, the receipt {wanted}"));
+                return differ(
+                    step,
+                    format!("token {id}: the directory names {found} as {path}, the receipt {wanted}"),
+                );
             }
         }
         let mut files = self.files(id, &latest.state.metadata)?;
@@ -281,8 +287,8 @@ impl<'a> LightVerifier<'a> {
     fn files(&self, id: u64, metadata: &Cid) -> Outcome<usize> {
         let wrong = |error: ContentError| Difference(LightStep::Content, format!("token {id}: {error}"));
         let json = read_file(&self.blocks, metadata, MAX_FILE_BYTES).map_err(wrong)?;
-        if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&json) {
-            return differ(LightStep::Content, format!("token {id}: {metadata} is no JSON: {error}"));
+        if let Err(error) = from_json_strict::<serde_json::Value>("JSON", &json) {
+            return differ(LightStep::Content, format!("token {id}: {metadata}: {error}"));
         }
         let links = ipfs_links(&json);
         for link in &links {

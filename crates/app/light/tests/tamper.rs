@@ -99,7 +99,8 @@ fn flipped(value: &Ipld) -> Option<Ipld> {
             Ipld::String(text)
         }
         Ipld::Link(cid) => {
-            let codec = [Codec::Raw, Codec::DagPb, Codec::DagCbor].into_iter().find(|codec| codec.code() == cid.codec());
+            let codec =
+                [Codec::Raw, Codec::DagPb, Codec::DagCbor].into_iter().find(|codec| codec.code() == cid.codec());
             Ipld::Link(cid_of(codec.unwrap(), b"another block"))
         }
         Ipld::Null => Ipld::Link(cid_of(Codec::DagCbor, b"another block")),
@@ -184,12 +185,7 @@ fn evidence_variants(record: &Ipld, variants: &mut Vec<Variant>) {
         }
         let bytes = encode(&value);
         let root = cid_of(Codec::DagCbor, &bytes);
-        variants.push(Variant {
-            name: format!("evidence: {what}"),
-            root,
-            blocks: [(root, Some(bytes))].into(),
-            steps,
-        });
+        variants.push(Variant { name: format!("evidence: {what}"), root, blocks: [(root, Some(bytes))].into(), steps });
     }
 }
 
@@ -331,4 +327,17 @@ fn the_words_say_what_is_wrong() {
         let (_, detail) = failed(&golden, variant).unwrap();
         assert!(detail.contains(words), "{name}: {detail}");
     }
+}
+
+/// A group signed for it, its directories are sharded, and one of its tokens has changed twice.
+#[test]
+fn the_golden_file_of_a_group_passes() {
+    let known: Known = serde_json::from_str(include_str!("golden/group.json")).unwrap();
+    let reader = CarReader::new(&include_bytes!("golden/group.car")[..], "group.car").unwrap();
+    let root = reader.roots()[0];
+    let store = MemoryBlocks::new();
+    store.put_all(&reader.collect::<Result<Vec<Block>, _>>().unwrap()).unwrap();
+    let verdict = LightVerifier::new(&store).run(&root, known.token, &Anchor::Hash(known.block_hash));
+    assert!(verdict.passed, "{verdict:#?}");
+    assert_eq!(verdict.tokens.iter().map(|token| token.sequence).collect::<Vec<_>>(), [1, 3, 1]);
 }

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::body::Body;
 use axum::http::header::{
     ACCEPT, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, RANGE, VARY,
 };
@@ -110,7 +110,8 @@ async fn serve(
         .read(move |shared| {
             let blocks = &**shared.view().blocks();
             let cid = resolve(blocks, &root, &path)?;
-            let found = if wanted == Wanted::Raw { block(blocks, &cid)? } else { content(blocks, &root, &cid, &path, html)? };
+            let found =
+                if wanted == Wanted::Raw { block(blocks, &cid)? } else { content(blocks, &root, &cid, &path, html)? };
             Ok((cid, found))
         })
         .await?;

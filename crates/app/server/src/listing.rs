@@ -13,7 +13,13 @@ use crate::gateway::Found;
 const MAX_ENTRIES: usize = 10_000;
 
 /// As a page for browsers, as JSON for programs.
-pub(crate) fn listing(blocks: &dyn BlockStore, root: &Cid, cid: &Cid, path: &str, html: bool) -> Result<Found, ApiError> {
+pub(crate) fn listing(
+    blocks: &dyn BlockStore,
+    root: &Cid,
+    cid: &Cid,
+    path: &str,
+    html: bool,
+) -> Result<Found, ApiError> {
     let entries = list_directory(blocks, cid, MAX_ENTRIES)?;
     let (kind, body) = if html {
         ("text/html; charset=utf-8", page(root, cid, path, &entries))

@@ -104,7 +104,6 @@ impl ChainReader {
 
 /// The hash of a block, as a node knows it; none if it has no such block.
 pub fn block_hash(rpc: &dyn Rpc, number: u64) -> Result<Option<Digest>, ChainError> {
-    let header: Option<Header> =
-        get(rpc, "eth_getBlockByNumber", json!([BlockNumberOrTag::Number(number), false]))?;
+    let header: Option<Header> = get(rpc, "eth_getBlockByNumber", json!([BlockNumberOrTag::Number(number), false]))?;
     Ok(header.map(|header| Digest(header.hash.0)))
 }

@@ -195,7 +195,10 @@ mod tests {
         for nodes in 1..=64 {
             let faulty = (nodes - 1) / 3;
             assert!(2 * CommitteeConfig::minimum_threshold(nodes) > nodes + faulty, "{nodes}");
-            assert!(CommitteeConfig::minimum_threshold(nodes) <= nodes - faulty, "{nodes} nodes can act with {faulty} silent");
+            assert!(
+                CommitteeConfig::minimum_threshold(nodes) <= nodes - faulty,
+                "{nodes} nodes can act with {faulty} silent"
+            );
         }
         assert_eq!((CommitteeConfig::minimum_threshold(4), CommitteeConfig::minimum_threshold(7)), (3, 5));
     }

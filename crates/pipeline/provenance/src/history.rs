@@ -51,3 +51,100 @@ pub fn check_link(cid: &Cid, receipt: &Receipt, before: Option<(&Cid, &Receipt)>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use enliven_types::{Attribution, Codec, FeatureVector, Score, Timestamp, TokenState, Trait, TraitValue, cid_of};
+
+    use super::*;
+
+    fn chain() -> [(Cid, Receipt); 2] {
+        let state = |sequence, epoch, level| TokenState {
+            token_id: 3,
+            subject: "Ember".into(),
+            sequence,
+            epoch,
+            changed_at: Timestamp(0),
+            traits: vec![Trait { name: "level".into(), value: TraitValue::Number(level) }],
+            metadata: cid_of(Codec::Raw, b"{}"),
+        };
+        let mint = Receipt {
+            version: 1,
+            epoch: 2,
+            previous: None,
+            cut: cid_of(Codec::DagCbor, b"cut"),
+            manifest: Digest::ZERO,
+            model: Digest::ZERO,
+            schema: Digest::ZERO,
+            features: FeatureVector(vec![]),
+            score: Score { units: 5, scale: 0 },
+            attribution: Attribution { base: 2, parts: vec![4, -1] },
+            reasons: vec![],
+            before: vec![],
+            state: state(1, 2, 10),
+        };
+        let previous = mint.to_block().cid;
+        let change = Receipt {
+            epoch: 7,
+            previous: Some(previous),
+            before: vec![TraitValue::Number(10)],
+            state: state(2, 7, 20),
+            ..mint.clone()
+        };
+        [(previous, mint), (change.to_block().cid, change)]
+    }
+
+    #[test]
+    fn each_rule_is_kept_by_itself() {
+        type Break = fn(&mut Receipt);
+        let [(mint_cid, mint), (cid, change)] = chain();
+        check_link(&mint_cid, &mint, None).unwrap();
+        check_link(&cid, &change, Some((&mint_cid, &mint))).unwrap();
+        let of_both: [(Break, &str); 3] = [
+            (|one| one.version = 2, "version 2 is not known"),
+            (|one| one.attribution.parts[0] = 5, "the attributions sum to 6, the score is 5"),
+            (|one| one.state.epoch += 1, "its state is of epoch"),
+        ];
+        let of_a_mint: [(Break, &str); 3] = [
+            (|one| one.previous = Some(cid_of(Codec::DagCbor, b"")), "a mint has no receipt before it"),
+            (|one| one.state.sequence = 0, "a mint has no receipt before it"),
+            (|one| one.before.push(TraitValue::Number(1)), "a mint has no receipt before it"),
+        ];
+        let of_a_change: [(Break, &str); 9] = [
+            (|one| one.previous = None, "as the receipt before it"),
+            (|one| one.previous = Some(cid_of(Codec::DagCbor, b"")), "as the receipt before it"),
+            (|one| one.state.token_id = 4, "about another token"),
+            (|one| one.state.subject.push('s'), "about another token"),
+            (|one| one.state.sequence = 3, "sequence 3 after 1"),
+            (|one| one.state.sequence = 1, "sequence 1 after 1"),
+            (|one| (one.epoch, one.state.epoch) = (2, 2), "epoch 2 after 2"),
+            (|one| one.before.clear(), "traits before"),
+            (|one| one.before[0] = TraitValue::Number(11), "traits before"),
+        ];
+        for (broken, words) in of_both.iter().chain(&of_a_mint) {
+            let mut mint = mint.clone();
+            broken(&mut mint);
+            let error = check_link(&mint_cid, &mint, None).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        for (broken, words) in of_both.iter().chain(&of_a_change) {
+            let mut change = change.clone();
+            broken(&mut change);
+            let error = check_link(&cid, &change, Some((&mint_cid, &mint))).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let error = check_link(&cid, &change, None).unwrap_err().to_string();
+        assert!(error.contains("a mint has no receipt before it"), "{error}");
+    }
+
+    #[test]
+    fn the_root_of_receipts_follows_their_order() {
+        let digests: Vec<Digest> = (0..3u8).map(|number| Digest([number; 32])).collect();
+        let twice = |digest: &Digest| keccak(&keccak(&digest.0).0);
+        assert_eq!(receipts_root(&[]), Digest::ZERO);
+        assert_eq!(receipts_root(&digests[..1]), twice(&digests[0]));
+        // The last leaf has no sibling leaf.
+        let swapped = [digests[2], digests[1], digests[0]];
+        assert_ne!(receipts_root(&digests), receipts_root(&swapped));
+    }
+}

@@ -14,13 +14,7 @@ use crate::manifest::Loaded;
 use crate::output::Output;
 
 /// Writes a CAR file; it gets its name when it is whole.
-pub fn run(
-    what: &ExportArgs,
-    place: &Place,
-    outside: &Outside,
-    out: &Path,
-    output: &Output,
-) -> Result<(), CliError> {
+pub fn run(what: &ExportArgs, place: &Place, outside: &Outside, out: &Path, output: &Output) -> Result<(), CliError> {
     let exported = match (&outside.rpc, outside.token, &outside.content) {
         (Some(rpc), Some(token), Some(content)) => {
             let reader = ChainReader::open(std::sync::Arc::new(HttpRpc::new(rpc)?), token)?;
@@ -39,7 +33,8 @@ pub fn run(
             write(&reader, &*data.blocks, &scope(what, |name| Ok(view.find(name)?))?, out, output)?
         }
     };
-    let mut text = format!("{}: {} blocks, {} bytes, root {}", out.display(), exported.blocks, exported.bytes, exported.root);
+    let mut text =
+        format!("{}: {} blocks, {} bytes, root {}", out.display(), exported.blocks, exported.bytes, exported.root);
     if let (Some(block), Some(hash)) = (exported.block, exported.block_hash) {
         text.push_str(&format!("\nproven by block {block}, {hash}"));
     }
