@@ -4,7 +4,7 @@ import json
 
 
 def parse(data):
-    """The value in `data`, with every number as a float."""
+    """The value in `data`, with every number as a float; lists and objects stand at most 127 deep in each other."""
     try:
         value = json.loads(data.decode("utf-8"), parse_int=float, parse_float=float, parse_constant=_constant,
                            object_pairs_hook=_object)
@@ -42,7 +42,9 @@ def _object(pairs):
     return entries
 
 
-def _write(value):
+def _write(value, depth=0):
+    if depth == 127 and isinstance(value, (list, dict)):
+        raise ValueError("the JSON is nested too deeply")
     if value is None:
         return "null"
     if value is True:
@@ -54,9 +56,9 @@ def _write(value):
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, list):
-        return "[" + ",".join(_write(item) for item in value) + "]"
+        return "[" + ",".join(_write(item, depth + 1) for item in value) + "]"
     keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
-    return "{" + ",".join(_text(key) + ":" + _write(value[key]) for key in keys) + "}"
+    return "{" + ",".join(_text(key) + ":" + _write(value[key], depth + 1) for key in keys) + "}"
 
 
 def _text(text):

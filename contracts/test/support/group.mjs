@@ -1,6 +1,6 @@
 // Schnorr signatures as a FROST group makes them (FROST-secp256k1-KECCAK256-v1), with hash_to_field of another
-// library: a second implementation of what the contract checks. One key stands for the group here; the
-// signatures of real groups, made in Rust, stand in frost.json.
+// library: a second implementation of what the contract checks. One key stands for the group here; groups of the Rust
+// implementation sign in crates/pipeline/oracle/tests/group.rs.
 
 import { hash_to_field } from '@noble/curves/abstract/hash-to-curve';
 import { secp256k1 } from '@noble/curves/secp256k1';

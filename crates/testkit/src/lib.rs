@@ -5,8 +5,10 @@
 
 mod anvil;
 mod blocks;
+mod kubo;
 mod store;
 
 pub use anvil::Anvil;
 pub use blocks::block_store;
+pub use kubo::KuboNode;
 pub use store::store;

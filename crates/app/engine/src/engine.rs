@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cuts::read_all;
 use crate::{
-    CutPlanner, EngineError, EpochOutcome, Holds, Plan, Published, Replica, Stage, Timings, restore, snapshots,
+    CutPlanner, EngineError, EpochOutcome, Holds, Mirrors, Plan, Published, Replica, Stage, Timings, restore, snapshots,
 };
 
 const DEFINITION: &[u8] = b"definition";
@@ -107,6 +107,7 @@ pub struct Engine {
     nodes: Vec<Replica>,
     planner: CutPlanner,
     domain_oracle: [u8; 20],
+    mirrors: Mirrors,
 }
 
 impl Engine {
@@ -162,7 +163,14 @@ impl Engine {
             nodes,
             planner,
             domain_oracle,
+            mirrors: Mirrors::default(),
         })
+    }
+
+    /// Epochs are posted when these places have them.
+    pub fn with_mirrors(mut self, mirrors: Mirrors) -> Engine {
+        self.mirrors = mirrors;
+        self
     }
 
     /// Posts every epoch that the log has events for, at most `limit`.
@@ -223,7 +231,16 @@ impl Engine {
         let Some(outcome) = proposal else {
             return Err(EngineError::Record { what: "committee".into(), reason: "it has no nodes".into() });
         };
-        timings.time(Stage::Content, || self.blocks.put_all(&outcome.blocks))?;
+        let changed: Vec<(u64, Cid, Cid)> = outcome
+            .changes
+            .iter()
+            .map(|change| (change.receipt.state.token_id, change.cid, change.receipt.state.metadata))
+            .collect();
+        timings.time(Stage::Content, || {
+            self.blocks.put_all(&outcome.blocks)?;
+            let new: Vec<Cid> = self.plan.blocks.iter().chain(&outcome.blocks).map(|block| block.cid).collect();
+            self.mirrors.bring(&*self.store, &*self.blocks, (&outcome.report, &changed), &new)
+        })?;
         let signed = timings.time(Stage::Oracle, || {
             let mut votes = self.committee.sign(&*self.store, Round::of(&outcome.report), &digests)?;
             votes.retain(|vote| self.ejected >> vote.node & 1 == 0);
@@ -238,11 +255,7 @@ impl Engine {
             partitions: spec.partitions,
             updated: outcome.changes.len() as u64 - outcome.minted,
             minted: outcome.minted,
-            changed: outcome
-                .changes
-                .iter()
-                .map(|change| (change.receipt.state.token_id, change.cid, change.receipt.state.metadata))
-                .collect(),
+            changed,
             holds: outcome.holds,
             late: outcome.late.len() as u64,
             transaction: posted.tx_hash.to_string(),
@@ -266,6 +279,7 @@ impl Engine {
             snapshots::keep(&self.plan, &*self.store, &mut batch, epoch, node.features(), node.offsets())?;
             Ok::<(), EngineError>(self.store.commit(batch)?)
         })?;
+        timings.time(Stage::Content, || self.mirrors.announce(&record.report));
         Ok(record)
     }
 

@@ -67,6 +67,20 @@ pub enum EngineError {
         /// The last one.
         last: u64,
     },
+    /// A mirror does not have an epoch, so it is not posted.
+    #[error(
+        "epoch {epoch} is not posted, because it could not be stored where the manifest says, tried {tries} times: {reason}\nhint: nothing is lost; when {place} can be reached, `enliven run` goes on, and `content.patience` says how long it waits"
+    )]
+    Mirror {
+        /// The mirror.
+        place: String,
+        /// The epoch.
+        epoch: u64,
+        /// How often it was tried.
+        tries: u32,
+        /// What went wrong last.
+        reason: String,
+    },
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),

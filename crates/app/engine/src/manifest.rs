@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use enliven_content::KuboConfig;
 use enliven_features::{Aggregate, FeatureConfig, FeatureSet, FeaturesConfig};
 use enliven_metadata::MetadataConfig;
 use enliven_models::ModelConfig;
@@ -35,6 +36,9 @@ pub struct Manifest {
     /// Which chain. Not part of what is signed: the same collection may live on another chain.
     #[serde(default)]
     pub chain: ChainConfig,
+    /// Where else content is kept. Not part of what is signed.
+    #[serde(default, skip_serializing_if = "ContentConfig::is_default")]
+    pub content: ContentConfig,
 }
 
 /// When epochs close.
@@ -58,6 +62,31 @@ pub struct ChainConfig {
     /// The royalty of a sale.
     #[serde(default)]
     pub royalty: RoyaltyConfig,
+}
+
+/// Where the content of epochs is kept besides the data directory. An epoch is posted when it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContentConfig {
+    /// A Kubo node, which makes it part of the IPFS network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubo: Option<KuboConfig>,
+    /// How long a place that cannot be reached is waited for, such as `10m`; then `enliven run` ends, and the next one
+    /// goes on.
+    pub patience: Period,
+}
+
+impl Default for ContentConfig {
+    fn default() -> ContentConfig {
+        ContentConfig { kubo: None, patience: Period::Fixed(10 * 60 * 1000) }
+    }
+}
+
+impl ContentConfig {
+    /// Whether nothing is configured.
+    pub fn is_default(&self) -> bool {
+        *self == ContentConfig::default()
+    }
 }
 
 /// The royalty of a sale (ERC-2981).

@@ -11,7 +11,7 @@ use enliven_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::lines::pack;
-use crate::{ChainConfig, EngineError, Manifest};
+use crate::{ChainConfig, ContentConfig, EngineError, Manifest};
 
 /// The files that a manifest names, read by whoever may read files.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Assets {
 pub struct Definition {
     /// The version of this record: 1.
     pub version: u32,
-    /// The manifest without the choice of chain.
+    /// The manifest without the choice of chain and of where content is kept.
     pub manifest: Manifest,
     /// The digest of the card's template, a raw block.
     pub template: Digest,
@@ -125,7 +125,8 @@ impl Plan {
         let policy = Policy::new(&manifest.traits, &manifest.policy, features.schema(), &model.score_names())
             .map_err(|error| wrong_trait(&error))?;
         let renderer = Renderer::new(&manifest.metadata, &assets.template)?;
-        let signed_part = Manifest { chain: ChainConfig::default(), ..manifest.clone() };
+        let signed_part =
+            Manifest { chain: ChainConfig::default(), content: ContentConfig::default(), ..manifest.clone() };
         let template = Block::new(Codec::Raw, assets.template.clone().into_bytes());
         let mut readers = BTreeMap::new();
         for (name, config) in &manifest.sources {

@@ -116,7 +116,7 @@ pub enum Command {
         #[arg(long, value_name = "URL", required_unless_present = "block", conflicts_with = "block")]
         rpc: Option<String>,
         /// The token contract.
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", value_parser = address)]
         token: Address,
         /// Where blocks come from: the URL of a trustless gateway, or the path of a block store or a CAR file.
         #[arg(long, value_name = "URL|FILE", required_unless_present = "car")]
@@ -220,7 +220,7 @@ pub struct Outside {
     #[arg(long, value_name = "URL", requires = "token", requires = "content")]
     pub rpc: Option<String>,
     /// The token contract.
-    #[arg(long, value_name = "ADDRESS", requires = "rpc")]
+    #[arg(long, value_name = "ADDRESS", requires = "rpc", value_parser = address)]
     pub token: Option<Address>,
     /// Where blocks come from: the URL of a trustless gateway, or the path of a block store or a CAR file.
     #[arg(long, value_name = "URL|FILE", requires = "rpc")]
@@ -279,6 +279,10 @@ pub enum OracleCommand {
         /// The oracle; without it the one that is proposed.
         oracle: Option<Address>,
     },
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|_| "an address is 0x and 40 hexadecimal digits".to_string())
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

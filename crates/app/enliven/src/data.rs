@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use enliven_chain::{
     Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc,
     Key, Publisher, Quorum, Rpc,
 };
-use enliven_content::{BlockStore, EmbeddedBlocks};
-use enliven_engine::{Engine, Plan, View};
+use enliven_content::{BlockStore, EmbeddedBlocks, Kubo, Mirror};
+use enliven_engine::{Engine, Mirrors, Plan, View, Waiting};
 use enliven_oracle::{Committee, NodeKey};
 use enliven_store::{Batch, EmbeddedStore, Store, Table};
+use enliven_types::Period;
 
 use crate::cli::Place;
 use crate::error::CliError;
@@ -163,7 +165,7 @@ impl Data {
         Ok(Chain { publisher, devchain })
     }
 
-    /// The engine of a collection, recovered.
+    /// The engine of a collection, recovered. It posts nothing that the places of the manifest's `content` do not have.
     pub fn engine(&self, plan: &Arc<Plan>, adopt: bool) -> Result<(Engine, Chain), CliError> {
         let committee = committee(plan)?;
         let chain = self.chain(plan, &committee)?;
@@ -176,8 +178,38 @@ impl Data {
             committee,
             adopt,
         )?;
-        Ok((engine, chain))
+        Ok((engine.with_mirrors(mirrors(plan)?), chain))
     }
+}
+
+/// The places beside the data directory that keep content, by the manifest.
+pub fn mirror_list(plan: &Plan) -> Result<Vec<Arc<dyn Mirror>>, CliError> {
+    let mut list: Vec<Arc<dyn Mirror>> = Vec::new();
+    if let Some(kubo) = &plan.manifest.content.kubo {
+        list.push(Arc::new(Kubo::new(kubo, std::env::var("ENLIVEN_KUBO_AUTH").ok())?));
+    }
+    Ok(list)
+}
+
+fn mirrors(plan: &Plan) -> Result<Mirrors, CliError> {
+    let patience = match plan.manifest.content.patience {
+        Period::Fixed(ms) => Duration::from_millis(u64::try_from(ms).unwrap_or(0)),
+        Period::Month | Period::Year => {
+            return Err(CliError::Usage("`content.patience` is a month or a year\nhint: a length such as 10m".into()));
+        }
+    };
+    Ok(Mirrors::new(mirror_list(plan)?, patience, |waiting| {
+        // Like progress, for people: the run's result says what came of it.
+        let Waiting { place, epoch, epochs, tries, pause, reason } = waiting;
+        if pause.is_zero() {
+            eprintln!("   content {place}: {reason}");
+        } else {
+            let pause = pause.as_secs();
+            eprintln!(
+                "   content epoch {epoch} waits for {place} ({epochs} to store, try {tries}, next in {pause} s): {reason}"
+            );
+        }
+    }))
 }
 
 fn no_contracts() -> CliError {

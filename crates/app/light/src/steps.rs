@@ -340,17 +340,22 @@ fn check_committee(committee: &CommitteeConfig, epoch: &AcceptedEpoch, state: &P
     }
 }
 
-/// The CIDs behind `ipfs://` texts of a JSON document, wherever they stand in it.
+/// The files that a JSON document names: `ipfs://` and a CID as a whole text, wherever it stands as a value.
+///
+/// The CID is of version 1 with sha2-256, `raw` or `dag-pb`, in lower-case base 32; any other text names no file.
 pub fn ipfs_links(json: &[u8]) -> Vec<Cid> {
     fn walk(value: &serde_json::Value, found: &mut Vec<Cid>) {
         match value {
-            serde_json::Value::String(text) => {
-                found.extend(text.strip_prefix("ipfs://").and_then(|cid| Cid::try_from(cid).ok()));
-            }
+            serde_json::Value::String(text) => found.extend(text.strip_prefix("ipfs://").and_then(file_of)),
             serde_json::Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
             serde_json::Value::Object(map) => map.values().for_each(|value| walk(value, found)),
             _ => {}
         }
+    }
+    fn file_of(text: &str) -> Option<Cid> {
+        let cid = Cid::try_from(text).ok()?;
+        let is_file = cid.codec() == Codec::Raw.code() || cid.codec() == Codec::DagPb.code();
+        (is_file && Digest::of_cid(&cid).is_ok() && cid.to_string() == text).then_some(cid)
     }
     let mut found = Vec::new();
     if let Ok(value) = serde_json::from_slice(json) {
@@ -361,4 +366,27 @@ pub fn ipfs_links(json: &[u8]) -> Vec<Cid> {
 
 fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_in_one_spelling() {
+        let cid = enliven_types::cid_of(Codec::Raw, b"card");
+        let record = enliven_types::cid_of(Codec::DagCbor, b"card");
+        let upper = cid.to_string().to_uppercase();
+        let json = serde_json::json!({
+            "image": format!("ipfs://{cid}"),
+            "deep": [[{ "down": format!("ipfs://{cid}") }]],
+            format!("ipfs://{cid}"): "a key names no file",
+            "others": [
+                format!("ipfs://{cid}/1.png"), format!("ipfs://{cid} "), format!("ipfs://ipfs/{cid}"),
+                format!("ipfs://x/ipfs/{cid}"), format!("ipfs://{upper}"), format!("ipfs://{record}"),
+                "ipfs://QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n", format!("https://{cid}"),
+            ],
+        });
+        assert_eq!(ipfs_links(json.to_string().as_bytes()), [cid, cid]);
+    }
 }

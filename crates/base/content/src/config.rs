@@ -27,6 +27,34 @@ impl GatewayConfig {
     }
 }
 
+/// How to reach a Kubo node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KuboConfig {
+    /// The address in front of `/api/v0/…`, for example `http://127.0.0.1:5001`. Plain HTTP: whoever can call it owns
+    /// the node, so it should be on this machine or behind a tunnel. If it asks for authorization, the environment
+    /// variable `ENLIVEN_KUBO_AUTH` has the header, such as `Bearer ...`.
+    pub rpc: String,
+    /// The key (by its name on the node) under whose IPNS name the latest directory is published; it is made if it is
+    /// not there. Without it nothing is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_key: Option<String>,
+    /// Seconds until a call must have been answered.
+    #[serde(default = "default_kubo_timeout_s")]
+    pub timeout_s: u64,
+}
+
+impl KuboConfig {
+    /// A node at `rpc` with the defaults.
+    pub fn new(rpc: impl Into<String>) -> KuboConfig {
+        KuboConfig { rpc: rpc.into(), name_key: None, timeout_s: default_kubo_timeout_s() }
+    }
+}
+
+fn default_kubo_timeout_s() -> u64 {
+    120
+}
+
 fn default_connect_timeout_s() -> u64 {
     5
 }

@@ -70,6 +70,14 @@ pub enum ContentError {
         /// What happened.
         reason: String,
     },
+    /// A mirror did not answer, or refused.
+    #[error("{place}: {reason}")]
+    Mirror {
+        /// Which mirror.
+        place: String,
+        /// What happened.
+        reason: String,
+    },
     /// A CAR file cannot be read, or is not one.
     #[error("CAR file {place}, byte {offset}: {reason}")]
     Car {

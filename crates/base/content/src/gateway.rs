@@ -82,7 +82,8 @@ impl BlockStore for GatewayBlocks {
     }
 }
 
-fn check_url(url: &str) -> Result<(), &'static str> {
+/// Why an address cannot be used, if it cannot.
+pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
     if url.starts_with("https://") {
         return Err("HTTPS is not built in (hint: use the HTTP address of a gateway near by; blocks are hash-checked)");
     }

@@ -10,6 +10,7 @@
 //!   (read only, over HTTP),
 //! * [`file()`] and [`Directory`] make blocks and say what their root is,
 //! * [`CarWriter`] and [`CarReader`] carry blocks from one place to another in a file, [`CarBlocks`] is such a file,
+//! * [`Kubo`] is a node of the IPFS network, [`Mirror`] what such places do for us,
 //! * [`walk`] visits all that roots lead to,
 //! * [`read_file`], [`list_directory`] and [`resolve`] read them back from any store.
 //!
@@ -32,6 +33,8 @@ mod file;
 mod gateway;
 #[cfg(test)]
 mod golden_tests;
+mod kubo;
+mod mirror;
 mod murmur3;
 mod proto;
 mod read;
@@ -41,12 +44,14 @@ mod unixfs;
 mod walk;
 
 pub use car::{CarBlocks, CarReader, CarWriter};
-pub use config::GatewayConfig;
+pub use config::{GatewayConfig, KuboConfig};
 pub use directory::Directory;
 pub use embedded::EmbeddedBlocks;
 pub use error::ContentError;
 pub use file::{file, read_file};
 pub use gateway::GatewayBlocks;
+pub use kubo::Kubo;
+pub use mirror::Mirror;
 pub use read::{list_directory, resolve, resolve_along};
 pub use store::{BlockStore, CheckedBlocks, Link, MAX_BLOCK_BYTES, MemoryBlocks};
 pub use walk::{Follow, links, walk};

@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod evidence;
 mod feature;
+mod index;
 mod receipt;
 mod report;
 mod score;
@@ -41,6 +42,7 @@ pub use evidence::{
     TokenProof, TokenSlots,
 };
 pub use feature::{FeatureDef, FeatureSchema, FeatureVector, Fixed, Privacy, rescale};
+pub use index::EpochIndex;
 pub use receipt::Receipt;
 pub use report::{Report, SignedReport, SolReport};
 pub use score::{Attribution, Score};

@@ -3,6 +3,7 @@
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_rpc_types_eth::{EIP1186AccountProofResponse, Header};
+use alloy_trie::EMPTY_ROOT_HASH;
 use enliven_types::{
     AcceptedEpoch, AccountProof, Digest, EpochSignature, FixedBytes, SlotProof, StateProof, TokenSlots,
 };
@@ -87,7 +88,8 @@ impl ChainReader {
         let proven = |one: alloy_rpc_types_eth::EIP1186StorageProof| SlotProof {
             slot: one.key.as_b256(),
             value: B256::from(one.value),
-            proof: one.proof,
+            // Some nodes answer with the one node of an empty trie, others with none.
+            proof: if found.storage_hash == EMPTY_ROOT_HASH { Vec::new() } else { one.proof },
         };
         Ok(AccountProof {
             address,
@@ -96,7 +98,7 @@ impl ChainReader {
             storage_root: found.storage_hash,
             code_hash: found.code_hash,
             proof: found.account_proof,
-            slots: found.storage_proof.into_iter().map(proven).collect(),
+            slots: std::mem::take(&mut found.storage_proof).into_iter().map(proven).collect(),
             code: None,
         })
     }

@@ -1,4 +1,4 @@
-use enliven_types::{Cid, Digest, Receipt, keccak};
+use enliven_types::{Cid, Codec, Digest, Receipt, keccak};
 
 use crate::{MerkleTree, ProvenanceError};
 
@@ -17,12 +17,15 @@ pub fn check_link(cid: &Cid, receipt: &Receipt, before: Option<(&Cid, &Receipt)>
     if receipt.version != 1 {
         return broken(format!("version {} is not known", receipt.version));
     }
-    if receipt.attribution.sum() != receipt.score.units {
-        return broken(format!(
-            "the attributions sum to {}, the score is {}",
-            receipt.attribution.sum(),
-            receipt.score.units
-        ));
+    let parts = receipt.attribution.parts.iter().map(|part| i128::from(*part));
+    let sum = i128::from(receipt.attribution.base) + parts.sum::<i128>();
+    if sum != i128::from(receipt.score.units) {
+        return broken(format!("the attributions sum to {sum}, the score is {}", receipt.score.units));
+    }
+    for (what, link, codec) in [("cut", &receipt.cut, Codec::DagCbor), ("metadata", &state.metadata, Codec::Raw)] {
+        if link.codec() != codec.code() || Digest::of_cid(link).is_err() {
+            return broken(format!("its {what} {link} is a CID of another kind"));
+        }
     }
     if state.epoch != receipt.epoch {
         return broken(format!("its state is of epoch {}, the receipt of epoch {}", state.epoch, receipt.epoch));
@@ -39,7 +42,7 @@ pub fn check_link(cid: &Cid, receipt: &Receipt, before: Option<(&Cid, &Receipt)>
     if state.token_id != before.state.token_id || state.subject != before.state.subject {
         return broken("it is about another token than the receipt before it".into());
     }
-    if state.sequence != before.state.sequence + 1 {
+    if Some(state.sequence) != before.state.sequence.checked_add(1) {
         return broken(format!("sequence {} after {}", state.sequence, before.state.sequence));
     }
     if receipt.epoch <= before.epoch {
@@ -100,7 +103,11 @@ mod tests {
         let [(mint_cid, mint), (cid, change)] = chain();
         check_link(&mint_cid, &mint, None).unwrap();
         check_link(&cid, &change, Some((&mint_cid, &mint))).unwrap();
-        let of_both: [(Break, &str); 3] = [
+        let of_both: [(Break, &str); 7] = [
+            (|one| one.attribution.parts = vec![i64::MAX, i64::MAX, 5], "the attributions sum to 18446744073709551621"),
+            (|one| one.cut = cid_of(Codec::Raw, b"cut"), "its cut"),
+            (|one| one.cut = Cid::try_from("QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n").unwrap(), "its cut"),
+            (|one| one.state.metadata = cid_of(Codec::DagPb, b"{}"), "its metadata"),
             (|one| one.version = 2, "version 2 is not known"),
             (|one| one.attribution.parts[0] = 5, "the attributions sum to 6, the score is 5"),
             (|one| one.state.epoch += 1, "its state is of epoch"),
@@ -110,7 +117,8 @@ mod tests {
             (|one| one.state.sequence = 0, "a mint has no receipt before it"),
             (|one| one.before.push(TraitValue::Number(1)), "a mint has no receipt before it"),
         ];
-        let of_a_change: [(Break, &str); 9] = [
+        let of_a_change: [(Break, &str); 10] = [
+            (|one| one.state.sequence = u64::MAX, "sequence 18446744073709551615 after 1"),
             (|one| one.previous = None, "as the receipt before it"),
             (|one| one.previous = Some(cid_of(Codec::DagCbor, b"")), "as the receipt before it"),
             (|one| one.state.token_id = 4, "about another token"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy_rlp::Header;
 use alloy_trie::proof::verify_proof;
-use alloy_trie::{Nibbles, TrieAccount};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, TrieAccount};
 use enliven_types::{AccountProof, Address, B256, Bytes, Digest, StateProof, TokenSlots, keccak};
 
 use crate::ProvenanceError;
@@ -182,6 +182,9 @@ fn check_account(
     }
     let mut slots = BTreeMap::new();
     for one in &proof.slots {
+        if proof.storage_root == EMPTY_ROOT_HASH && !one.proof.is_empty() {
+            return Err(wrong(what, format!("the proof of slot {} has nodes of an empty trie", one.slot)));
+        }
         let key = Nibbles::unpack(keccak(one.slot.as_slice()).0);
         let zeros = one.value.iter().take_while(|byte| **byte == 0).count();
         let value = (!one.value.is_zero()).then(|| alloy_rlp::encode(&one.value[zeros..]));

@@ -1,11 +1,12 @@
 use std::process::ExitCode;
 
 use enliven_content::EmbeddedBlocks;
+use enliven_engine::{Plan, kept_up_to};
 use enliven_store::{EmbeddedStore, Store, Table};
 use serde::Serialize;
 
 use crate::cli::Place;
-use crate::data::Data;
+use crate::data::{Data, mirror_list};
 use crate::error::CliError;
 use crate::manifest::Loaded;
 use crate::output::Output;
@@ -38,6 +39,7 @@ pub fn run(place: &Place, output: &Output) -> Result<ExitCode, CliError> {
         note("store", compare(&folder));
         note("blocks", scrub(&folder));
         if let Ok(plan) = plan {
+            note("mirrors", mirrors(&folder, &plan));
             let state = Data::existing(&folder).and_then(|data| {
                 let (engine, _) = data.engine(&plan, false)?;
                 let (epoch, root) = (engine.replica().epoch(), engine.replica().root());
@@ -78,6 +80,22 @@ fn compare(folder: &std::path::Path) -> Result<String, CliError> {
 fn scrub(folder: &std::path::Path) -> Result<String, CliError> {
     let blocks = EmbeddedBlocks::open(folder.join("blocks.redb"))?;
     Ok(format!("{} blocks, each hashes to its CID", blocks.verify()?))
+}
+
+/// Each mirror answers, and what it has of the epochs.
+fn mirrors(folder: &std::path::Path, plan: &Plan) -> Result<String, CliError> {
+    let list = mirror_list(plan)?;
+    if list.is_empty() {
+        return Ok("none: content is in the data directory only; `content.kubo` in the manifest names a node".into());
+    }
+    let data = Data::existing(folder)?;
+    let mut lines = Vec::new();
+    for mirror in list {
+        let place = mirror.place();
+        let kept = kept_up_to(&*data.store, &place)?;
+        lines.push(format!("{place}: {}, has the epochs up to {kept}", mirror.check()?));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn copy(error: &CliError) -> CliError {

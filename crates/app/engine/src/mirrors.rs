@@ -1,0 +1,193 @@
+//! Bringing what epochs publish to other places before they are posted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use enliven_content::{BlockStore, ContentError, Follow, Mirror, walk};
+use enliven_light::ipfs_links;
+use enliven_store::{Batch, Store, Table};
+use enliven_types::{Block, Cid, Codec, EpochIndex, Report};
+
+use crate::{EngineError, EpochRecord, Published};
+
+/// The first pause after a failure; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A mirror that could not be reached, and what waits for it.
+#[derive(Clone, Debug)]
+pub struct Waiting<'a> {
+    /// The mirror.
+    pub place: &'a str,
+    /// The epoch that cannot be posted yet.
+    pub epoch: u64,
+    /// How many epochs the mirror lacks, this one included.
+    pub epochs: u64,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried again.
+    pub pause: Duration,
+    /// What went wrong.
+    pub reason: &'a str,
+}
+
+/// The places that must have an epoch before it is posted.
+pub struct Mirrors {
+    list: Vec<Arc<dyn Mirror>>,
+    patience: Duration,
+    notice: Box<dyn FnMut(&Waiting<'_>) + Send>,
+}
+
+impl Default for Mirrors {
+    fn default() -> Mirrors {
+        Mirrors::new(Vec::new(), Duration::ZERO, |_| {})
+    }
+}
+
+impl Mirrors {
+    /// After `patience` without success an epoch is given up for now, and the run ends with an error; `notice` is told of
+    /// each failure before.
+    pub fn new(
+        list: Vec<Arc<dyn Mirror>>,
+        patience: Duration,
+        notice: impl FnMut(&Waiting<'_>) + Send + 'static,
+    ) -> Mirrors {
+        Mirrors { list, patience, notice: Box::new(notice) }
+    }
+
+    /// Returns when every mirror keeps all epochs up to this one, whose blocks are all in `blocks`. `new` are the blocks
+    /// that this epoch made.
+    pub(crate) fn bring(
+        &mut self,
+        store: &dyn Store,
+        blocks: &dyn BlockStore,
+        (report, changed): (&Report, &[(u64, Cid, Cid)]),
+        new: &[Cid],
+    ) -> Result<(), EngineError> {
+        let epoch = report.epoch;
+        for mirror in self.list.clone() {
+            let place = mirror.place();
+            let key = mirrored_key(&place);
+            let mut sent = BTreeSet::new();
+            for lacking in kept_up_to(store, &place)? + 1..=epoch {
+                let (index, mut missing) = if lacking == epoch {
+                    let index = index(blocks, report, changed)?;
+                    let missing = [index.definition.as_slice(), new].concat();
+                    (index, missing)
+                } else {
+                    let record = past(store, lacking)?;
+                    let index = index(blocks, &record.report, &record.changed)?;
+                    let missing = not_sent(blocks, &index, &mut sent)?;
+                    (index, missing)
+                };
+                let root = index.to_block();
+                blocks.put_all(std::slice::from_ref(&root))?;
+                missing.push(root.cid);
+                missing.retain(|cid| lacking == epoch || sent.insert(*cid));
+                let name = format!("epoch {lacking}");
+                self.patiently(&place, (epoch, epoch - lacking + 1), || {
+                    mirror.keep(&root.cid, &name, blocks, &missing)
+                })?;
+                let mut batch = Batch::default();
+                batch.put(Table::Meta, key.clone(), lacking.to_be_bytes());
+                store.commit(batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the world where the latest directory is. Whoever has the chain knows it anyway, so a failure is only noted.
+    pub(crate) fn announce(&mut self, report: &Report) {
+        for mirror in &self.list {
+            if let Err(error) = mirror.announce(&report.directory.to_cid(Codec::DagPb)) {
+                (self.notice)(&Waiting {
+                    place: &mirror.place(),
+                    epoch: report.epoch,
+                    epochs: 0,
+                    tries: 1,
+                    pause: Duration::ZERO,
+                    reason: &error.to_string(),
+                });
+            }
+        }
+    }
+
+    fn patiently(
+        &mut self,
+        place: &str,
+        (epoch, epochs): (u64, u64),
+        mut job: impl FnMut() -> Result<(), ContentError>,
+    ) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        for tries in 1.. {
+            let error = match job() {
+                Ok(()) => return Ok(()),
+                // The store itself is at fault: waiting does not help.
+                Err(error @ (ContentError::Missing { .. } | ContentError::Corrupt { .. })) => return Err(error.into()),
+                Err(error) => error,
+            };
+            if begun.elapsed() + pause > self.patience {
+                let place = place.to_string();
+                return Err(EngineError::Mirror { place, epoch, tries, reason: error.to_string() });
+            }
+            (self.notice)(&Waiting { place, epoch, epochs, tries, pause, reason: &error.to_string() });
+            std::thread::sleep(pause);
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+        Ok(())
+    }
+}
+
+/// The last epoch that a mirror keeps, as far as is remembered here.
+pub fn kept_up_to(store: &dyn Store, place: &str) -> Result<u64, EngineError> {
+    let bytes = store.get(Table::Meta, &mirrored_key(place))?.unwrap_or_default();
+    Ok(bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
+}
+
+fn mirrored_key(place: &str) -> Vec<u8> {
+    format!("mirrored {place}").into_bytes()
+}
+
+fn past(store: &dyn Store, epoch: u64) -> Result<EpochRecord, EngineError> {
+    let missing = || EngineError::Record { what: "epoch record".into(), reason: format!("epoch {epoch} is not there") };
+    crate::engine::record(store, epoch)?.ok_or_else(missing)
+}
+
+/// What an epoch's pin holds.
+fn index(blocks: &dyn BlockStore, report: &Report, changed: &[(u64, Cid, Cid)]) -> Result<EpochIndex, EngineError> {
+    let published = Published::new(blocks);
+    let definition = published.definition(report.manifest)?;
+    let raw = |digest: enliven_types::Digest| digest.to_cid(Codec::Raw);
+    let mut parts = vec![raw(report.manifest), report.model.to_cid(Codec::DagCbor), raw(definition.template)];
+    parts.extend(definition.tables.values().flatten().map(|digest| raw(*digest)));
+    let mut images = BTreeSet::new();
+    for (_, _, metadata) in changed {
+        images.extend(ipfs_links(&published.block("metadata", metadata)?));
+    }
+    Ok(EpochIndex {
+        version: 1,
+        epoch: report.epoch,
+        directory: report.directory.to_cid(Codec::DagPb),
+        cut: report.cut.to_cid(Codec::DagCbor),
+        definition: parts,
+        images: images.into_iter().collect(),
+    })
+}
+
+/// All that an index leads to and that was not sent yet.
+fn not_sent(blocks: &dyn BlockStore, index: &EpochIndex, sent: &mut BTreeSet<Cid>) -> Result<Vec<Cid>, EngineError> {
+    let mut roots = vec![index.directory, index.cut];
+    roots.extend(index.definition.iter().chain(&index.images));
+    let mut found = Vec::new();
+    walk(blocks, &roots, |block: &Block| -> Result<Follow, EngineError> {
+        if sent.contains(&block.cid) {
+            return Ok(Follow::Nothing);
+        }
+        found.push(block.cid);
+        Ok(Follow::All)
+    })?;
+    Ok(found)
+}
