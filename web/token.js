@@ -1,6 +1,7 @@
 // One token: the card, its history, why it changed, its receipts.
 
 import { chart } from "./chart.js";
+import { verifyHere } from "./evidence.js";
 import { ask, day, decimal, delta, el, icon, identifier, number, pill, plural, shape, signed, words } from "./ui.js";
 
 const ROWS = 8;
@@ -19,6 +20,7 @@ export async function token(info, id, at) {
   const reasons = reasonsOf(view);
   const traits = el("div");
   const receipts = receiptsOf(view, select);
+  const verify = verifyHere(info, row);
   const timeline = timelineOf(view, select);
   const numeric = history.every((change) => typeof change.traits[name] === "number");
   const drawn = numeric ? chartOf(view, select) : null;
@@ -51,8 +53,13 @@ export async function token(info, id, at) {
           drawn?.node,
           drawn && kind.tier && el("p", { class: "legend muted" }, el("span", { class: "legend-mark", "aria-hidden": "true" }), `${kind.tier.label} changes`),
           timeline.node),
-        reasons.node)));
-  return { title: row.subject, node, close: () => drawn?.close() };
+        reasons.node,
+        verify.node)));
+  const close = () => {
+    drawn?.close();
+    verify.close();
+  };
+  return { title: row.subject, node, close };
 }
 
 /** The address follows the timeline without a step back for each move. */

@@ -22,21 +22,25 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Asks for JSON; throws an error whose message is what the server said. */
-export async function ask(path, signal) {
+/** The answer to a request; throws an error whose message is what the server said. */
+export async function fetched(path, options) {
   let response;
   try {
-    response = await fetch(path, { headers: { accept: "application/json" }, signal });
+    response = await fetch(path, options);
   } catch (cause) {
     if (cause.name === "AbortError") throw cause;
     throw new Error("The server does not answer. Is it still running?", { cause });
   }
+  if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) {
-    const hint = body.hint ? ` (${body.hint})` : "";
-    throw new Error(`${body.error ?? `The server answered ${response.status}`}${hint}`);
-  }
-  return body;
+  const hint = body.hint ? ` (${body.hint})` : "";
+  throw new Error(`${body.error ?? `The server answered ${response.status}`}${hint}`);
+}
+
+/** Asks for JSON. */
+export async function ask(path, signal) {
+  const response = await fetched(path, { headers: { accept: "application/json" }, signal });
+  return response.json().catch(() => ({}));
 }
 
 /** What went wrong, where the content would stand. */
@@ -91,11 +95,9 @@ export function delta(change) {
     el("span", { class: "hidden" }, up ? "up " : "down "), number(Math.abs(change)));
 }
 
-/** A long identifier, cut in the middle, with a button that copies all of it. */
-export function identifier(text, href) {
-  const cut = text.length > 22 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text;
-  const code = el("code", { title: text }, cut);
-  const button = el("button", { class: "copy", type: "button", "aria-label": `Copy ${cut}`, title: "Copy" }, icon("copy"));
+/** A button that copies a text, which `code` shows. */
+export function copier(text, code, name) {
+  const button = el("button", { class: "copy", type: "button", "aria-label": `Copy ${name}`, title: "Copy" }, icon("copy"));
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -107,12 +109,21 @@ export function identifier(text, href) {
     }
     setTimeout(() => button.replaceChildren(icon("copy")), 1500);
   });
-  return el("span", { class: "identifier" }, href ? el("a", { href }, code) : code, button);
+  return button;
+}
+
+/** A long identifier, cut in the middle, with a button that copies all of it. */
+export function identifier(text, href) {
+  const cut = text.length > 22 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text;
+  const code = el("code", { title: text }, cut);
+  return el("span", { class: "identifier" }, href ? el("a", { href }, code) : code, copier(text, code, cut));
 }
 
 const ICONS = {
   copy: "M9 9h10v11H9zM5 15V4h10",
   done: "M5 13l5 5L19 7",
+  cross: "M6 6l12 12M18 6L6 18",
+  none: "M6 12h12",
   back: "M15 5l-7 7 7 7",
   next: "M9 5l7 7-7 7",
   sun: "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A Kubo node of its own, offline, in a temporary repository; its daemon can be stopped and started again. The program is
-/// the one that `ENLIVEN_KUBO` names (`crates/base/content/tests/kubo/install.sh` builds it).
+/// the one that `crates/base/content/tests/kubo/install.sh` builds.
 pub struct KuboNode {
     program: PathBuf,
     repository: tempfile::TempDir,
@@ -16,7 +16,10 @@ pub struct KuboNode {
 impl KuboNode {
     /// Makes a repository; the daemon is not started.
     pub fn new() -> KuboNode {
-        let program = std::env::var_os("ENLIVEN_KUBO").expect("ENLIVEN_KUBO names Kubo's program").into();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/kubo");
+        let programs = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let program = programs.filter(|path| path.extension().is_none_or(|extension| extension != "part")).max();
+        let program = program.expect("Kubo is built (crates/base/content/tests/kubo/install.sh builds it)");
         // Free now; between this and the start another process could take it, which the start would say.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let node = KuboNode {

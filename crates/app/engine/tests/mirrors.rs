@@ -1,5 +1,5 @@
 //! Epochs are stored where the manifest says before they are posted. The tests with a real Kubo are ignored; `./test`
-//! builds it and runs them: `ENLIVEN_KUBO=PATH cargo test -p enliven-engine --test mirrors -- --include-ignored`.
+//! builds it and runs them: `cargo test -p enliven-engine --test mirrors -- --ignored`.
 
 #![allow(clippy::unwrap_used)]
 

@@ -26,8 +26,10 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("chart.js", JS, include_str!("../../../../web/chart.js")),
     ("collection.js", JS, include_str!("../../../../web/collection.js")),
     ("epochs.js", JS, include_str!("../../../../web/epochs.js")),
+    ("evidence.js", JS, include_str!("../../../../web/evidence.js")),
     ("token.js", JS, include_str!("../../../../web/token.js")),
     ("ui.js", JS, include_str!("../../../../web/ui.js")),
+    ("verify.js", JS, include_str!("../../../../web/verify.js")),
     ("icon.svg", SVG, include_str!("../../../../web/icon.svg")),
 ];
 
