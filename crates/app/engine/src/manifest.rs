@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use enliven_content::KuboConfig;
+use enliven_content::{KuboConfig, PinningConfig};
 use enliven_features::{Aggregate, FeatureConfig, FeatureSet, FeaturesConfig};
 use enliven_metadata::MetadataConfig;
 use enliven_models::ModelConfig;
@@ -71,6 +71,9 @@ pub struct ContentConfig {
     /// A Kubo node, which makes it part of the IPFS network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubo: Option<KuboConfig>,
+    /// A pinning service, which fetches the epochs from the network; it comes after the node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinning: Option<PinningConfig>,
     /// How long a place that cannot be reached is waited for, such as `10m`; then `enliven run` ends, and the next one
     /// goes on.
     pub patience: Period,
@@ -78,7 +81,7 @@ pub struct ContentConfig {
 
 impl Default for ContentConfig {
     fn default() -> ContentConfig {
-        ContentConfig { kubo: None, patience: Period::Fixed(10 * 60 * 1000) }
+        ContentConfig { kubo: None, pinning: None, patience: Period::Fixed(10 * 60 * 1000) }
     }
 }
 

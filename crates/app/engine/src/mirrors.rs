@@ -157,7 +157,11 @@ fn past(store: &dyn Store, epoch: u64) -> Result<EpochRecord, EngineError> {
 }
 
 /// What an epoch's pin holds.
-fn index(blocks: &dyn BlockStore, report: &Report, changed: &[(u64, Cid, Cid)]) -> Result<EpochIndex, EngineError> {
+pub(crate) fn index(
+    blocks: &dyn BlockStore,
+    report: &Report,
+    changed: &[(u64, Cid, Cid)],
+) -> Result<EpochIndex, EngineError> {
     let published = Published::new(blocks);
     let definition = published.definition(report.manifest)?;
     let raw = |digest: enliven_types::Digest| digest.to_cid(Codec::Raw);

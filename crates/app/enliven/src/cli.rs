@@ -153,6 +153,15 @@ pub enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Delete blocks that nothing names, and make the file smaller.
+    Gc {
+        #[command(flatten)]
+        place: Place,
+        /// Also delete the directories and images that only earlier epochs than so many show. They cannot be recomputed
+        /// from here any more; receipts, metadata and events stay.
+        #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u64).range(1..))]
+        keep: Option<u64>,
+    },
     /// Say why a token changed.
     Explain {
         /// A token's id or the name that it follows.

@@ -8,7 +8,7 @@ use enliven_chain::{
     Address, ChainReader, Client, Clock, ContractSettings, DeployConfig, Deployment, DevChain, DevChainConfig, HttpRpc,
     Key, Publisher, Quorum, Rpc,
 };
-use enliven_content::{BlockStore, EmbeddedBlocks, Kubo, Mirror};
+use enliven_content::{BlockStore, EmbeddedBlocks, Kubo, Mirror, PinningService};
 use enliven_engine::{Engine, Mirrors, Plan, View, Waiting};
 use enliven_oracle::{Committee, NodeKey};
 use enliven_store::{Batch, EmbeddedStore, Store, Table};
@@ -188,6 +188,10 @@ pub fn mirror_list(plan: &Plan) -> Result<Vec<Arc<dyn Mirror>>, CliError> {
     if let Some(kubo) = &plan.manifest.content.kubo {
         list.push(Arc::new(Kubo::new(kubo, std::env::var("ENLIVEN_KUBO_AUTH").ok())?));
     }
+    if let Some(pinning) = &plan.manifest.content.pinning {
+        let token = secret("ENLIVEN_PINNING_TOKEN", "the access token of the pinning service")?;
+        list.push(Arc::new(PinningService::new(pinning, token)?));
+    }
     Ok(list)
 }
 
@@ -281,7 +285,7 @@ pub fn committee(plan: &Plan) -> Result<Committee, CliError> {
 fn secret(name: &str, what: &str) -> Result<String, CliError> {
     std::env::var(name).map_err(|_| {
         CliError::Usage(format!(
-            "the environment variable {name} is not set: {what}\nhint: on a chain other than the embedded one, keys are given in the environment and never stored"
+            "the environment variable {name} is not set: {what}\nhint: keys and tokens are given in the environment and never stored"
         ))
     })
 }

@@ -233,6 +233,21 @@ fn a_token_and_a_collection_leave_in_files_that_are_checked_offline() {
     let again = json(league, &["import", "all.car", "--data", "other"], true);
     assert_eq!(number(&again, "/new"), 0);
 
+    // What nothing names goes; what only old epochs show goes if it is told so, and tokens stay whole.
+    json(league, &["import", "all.car"], true);
+    let swept = json(league, &["gc"], true);
+    // The record of evidence, with or without lists of epochs.
+    assert!((1..=2).contains(&number(&swept, "/deleted")), "{swept}");
+    assert_eq!(number(&json(league, &["gc"], true), "/deleted"), 0);
+    let kept = json(league, &["gc", "--keep", "2"], true);
+    assert!(number(&kept, "/deleted") > 10, "{kept}");
+    assert!(json(league, &["doctor"], true).as_array().unwrap().iter().all(|finding| finding["ok"] == true));
+    json(league, &["export", "Amber", "2", "--latest", "--out", "after.car"], true);
+    assert_eq!(check("league/after.car", hash, true)["passed"], true);
+    assert!(json(league, &["history", "Amber"], true).as_array().is_some_and(|history| !history.is_empty()));
+    let idle = json(league, &["run"], true);
+    assert_eq!(idle["run"]["root"], run["run"]["root"]);
+
     // A file that was cut off says so, and what is whole in it is kept.
     let bytes = std::fs::read(league.join("3.car")).unwrap();
     std::fs::write(league.join("cut.car"), &bytes[..bytes.len() - 1]).unwrap();

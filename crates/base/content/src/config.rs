@@ -51,6 +51,24 @@ impl KuboConfig {
     }
 }
 
+/// How to reach a remote pinning service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PinningConfig {
+    /// The address in front of `/pins`. The environment variable `ENLIVEN_PINNING_TOKEN` has the access token.
+    pub endpoint: String,
+    /// Multiaddresses of the nodes that have the content, such as those of `content.kubo`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
+    /// Seconds until the service must have pinned an epoch; then the epoch waits as for a place that cannot be reached.
+    #[serde(default = "default_wait_s")]
+    pub wait_s: u64,
+}
+
+fn default_wait_s() -> u64 {
+    300
+}
+
 fn default_kubo_timeout_s() -> u64 {
     120
 }

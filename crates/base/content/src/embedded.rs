@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -6,6 +7,8 @@ use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
     TableHandle,
 };
+
+use serde::Serialize;
 
 use crate::store::check_hash;
 use crate::{BlockStore, ContentError};
@@ -17,6 +20,17 @@ const FORMAT: &str = "enliven-blocks/1";
 
 // Blocks are read once and hashed; what a reader asks for twice is cached above this crate.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+/// What a sweep came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Blocks that are kept.
+    pub kept: u64,
+    /// Blocks that are gone.
+    pub deleted: u64,
+    /// Their bytes.
+    pub deleted_bytes: u64,
+}
 
 /// Blocks in one file of this machine, keyed by the bytes of the CID.
 ///
@@ -58,6 +72,36 @@ impl EmbeddedBlocks {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// Deletes every block that `keep` does not have, in one transaction, and makes the file smaller.
+    pub fn sweep(&mut self, keep: &BTreeSet<Cid>) -> Result<Swept, ContentError> {
+        let mut swept = Swept::default();
+        self.retain(keep, &mut swept).map_err(|error| self.storage("sweep", error))?;
+        // Moves pages towards the start of the file; after it there may be more to move.
+        while self.database.compact().map_err(|error| self.failed("compact", error))? {}
+        Ok(swept)
+    }
+
+    fn retain(&self, keep: &BTreeSet<Cid>, swept: &mut Swept) -> Result<(), redb::Error> {
+        let write = self.database.begin_write()?;
+        let mut table = write.open_table(BLOCKS)?;
+        table.retain(|key, bytes| {
+            // A key that is no CID is not ours to delete: `verify` names it.
+            let kept = Cid::try_from(key).is_ok_and(|cid| keep.contains(&cid)) || Cid::try_from(key).is_err();
+            let (blocks, size) = match kept {
+                true => (&mut swept.kept, None),
+                false => (&mut swept.deleted, Some(&mut swept.deleted_bytes)),
+            };
+            *blocks += 1;
+            if let Some(size) = size {
+                *size += bytes.len() as u64;
+            }
+            kept
+        })?;
+        drop(table);
+        write.commit()?;
+        Ok(())
     }
 
     /// Writes the format's name into a new file; refuses a file that holds something else.

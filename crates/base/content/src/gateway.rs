@@ -84,10 +84,12 @@ impl BlockStore for GatewayBlocks {
 
 /// Why an address cannot be used, if it cannot.
 pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
-    if url.starts_with("https://") {
+    if url.starts_with("https://") && cfg!(not(feature = "https")) {
         return Err("HTTPS is not built in (hint: use the HTTP address of a gateway near by; blocks are hash-checked)");
     }
-    let Some(host) = url.strip_prefix("http://") else { return Err("it does not start with http://") };
+    let Some(host) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return Err("it does not start with http:// or https://");
+    };
     if host.is_empty() || host.starts_with('/') {
         return Err("it names no host");
     }

@@ -111,6 +111,9 @@ fn it_is_read_only_and_addresses_are_checked() {
     let error = gateway.put_all(&[Block::new(Codec::Raw, Vec::new())]).unwrap_err();
     assert!(matches!(error, ContentError::ReadOnly { .. }), "{error}");
     for url in ["", "localhost", "https://example.net", "http://", "http:///x", "http://a/?b", "http://me@a"] {
+        if cfg!(feature = "https") && url.starts_with("https://") {
+            continue;
+        }
         let error = GatewayBlocks::new(&GatewayConfig::new(url)).unwrap_err();
         assert!(matches!(error, ContentError::GatewayUrl { .. }), "{error}");
     }

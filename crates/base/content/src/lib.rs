@@ -10,7 +10,7 @@
 //!   (read only, over HTTP),
 //! * [`file()`] and [`Directory`] make blocks and say what their root is,
 //! * [`CarWriter`] and [`CarReader`] carry blocks from one place to another in a file, [`CarBlocks`] is such a file,
-//! * [`Kubo`] is a node of the IPFS network, [`Mirror`] what such places do for us,
+//! * [`Kubo`] is a node of the IPFS network, [`PinningService`] one that pins for others, [`Mirror`] what both do for us,
 //! * [`walk`] visits all that roots lead to,
 //! * [`read_file`], [`list_directory`] and [`resolve`] read them back from any store.
 //!
@@ -36,6 +36,7 @@ mod golden_tests;
 mod kubo;
 mod mirror;
 mod murmur3;
+mod pinning;
 mod proto;
 mod read;
 mod shard;
@@ -44,14 +45,15 @@ mod unixfs;
 mod walk;
 
 pub use car::{CarBlocks, CarReader, CarWriter};
-pub use config::{GatewayConfig, KuboConfig};
+pub use config::{GatewayConfig, KuboConfig, PinningConfig};
 pub use directory::Directory;
-pub use embedded::EmbeddedBlocks;
+pub use embedded::{EmbeddedBlocks, Swept};
 pub use error::ContentError;
 pub use file::{file, read_file};
 pub use gateway::GatewayBlocks;
 pub use kubo::Kubo;
 pub use mirror::Mirror;
+pub use pinning::PinningService;
 pub use read::{list_directory, resolve, resolve_along};
 pub use store::{BlockStore, CheckedBlocks, Link, MAX_BLOCK_BYTES, MemoryBlocks};
 pub use walk::{Follow, links, walk};

@@ -144,6 +144,12 @@ impl TokenSlots {
         mapped(token_id >> 8, TokenSlots::HELD)
     }
 
+    /// Whether a token's bit is set in the word that [`held`](TokenSlots::held) names.
+    pub fn is_held(word: B256, token_id: u64) -> bool {
+        let bit = token_id as u8;
+        word[31 - usize::from(bit / 8)] >> (bit % 8) & 1 != 0
+    }
+
     /// The directory of a held token.
     pub fn held_directory(token_id: u64) -> B256 {
         mapped(token_id, TokenSlots::HELD_DIRECTORY)

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use alloy_rpc_types_eth::{Filter, Log, TransactionReceipt};
 use alloy_sol_types::{SolCall, SolEvent};
-use enliven_types::{CommitteeConfig, Digest, FixedBytes, Report, SignedReport};
+use enliven_types::{CommitteeConfig, Digest, FixedBytes, Report, SignedReport, TokenSlots};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -123,6 +123,22 @@ impl ChainReader {
     /// A token's owner.
     pub fn owner_of(&self, id: u64) -> Result<Address, ChainError> {
         call_view(&*self.rpc, self.token, &LivingToken::ownerOfCall { tokenId: U256::from(id) })
+    }
+
+    /// The directories that holders keep their tokens at, each once.
+    pub fn held_directories(&self) -> Result<BTreeSet<Digest>, ChainError> {
+        let slot = |slot: B256| get::<B256>(&*self.rpc, "eth_getStorageAt", json!([self.token, slot, "latest"]));
+        let mut found = BTreeSet::new();
+        let minted = self.total_minted()?;
+        for word in 0..=minted >> 8 {
+            let held = slot(TokenSlots::held(word << 8))?;
+            for id in (word << 8).max(1)..=minted.min(word << 8 | 255) {
+                if TokenSlots::is_held(held, id) {
+                    found.insert(Digest(slot(TokenSlots::held_directory(id))?.0));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Every oracle that the token ever believed, oldest first.

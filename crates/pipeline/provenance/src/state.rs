@@ -45,9 +45,7 @@ pub struct ProvenState {
 impl ProvenState {
     /// The directory that a token is kept at, if its holder keeps it as it is.
     pub fn held_directory(&self, token_id: u64) -> Result<Option<Digest>, ProvenanceError> {
-        let held = self.slot(TokenSlots::held(token_id))?;
-        let bit = token_id as u8;
-        if held[31 - usize::from(bit / 8)] >> (bit % 8) & 1 == 0 {
+        if !TokenSlots::is_held(self.slot(TokenSlots::held(token_id))?, token_id) {
             return Ok(None);
         }
         Ok(Some(Digest(self.slot(TokenSlots::held_directory(token_id))?.0)))

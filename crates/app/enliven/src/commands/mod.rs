@@ -6,6 +6,7 @@ mod doctor;
 mod export;
 mod features;
 mod flink;
+mod gc;
 mod import;
 mod model;
 mod new;
@@ -46,6 +47,7 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         }
         Command::Export { what, place, outside, out } => export::run(what, place, outside, out, output)?,
         Command::Import { file, place } => import::run(file, place, output)?,
+        Command::Gc { place, keep } => gc::run(place, *keep, output)?,
         Command::Explain { token, place, epoch, otherwise } => {
             read::explain(token, place, *epoch, *otherwise, output)?;
         }

@@ -1,0 +1,67 @@
+//! Which blocks of a data directory are still of use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use enliven_content::{BlockStore, Follow, walk};
+use enliven_light::ipfs_links;
+use enliven_store::Store;
+use enliven_types::{Block, Cid, Codec, Digest};
+
+use crate::mirrors::index;
+use crate::{EngineError, Plan, Published};
+
+/// The blocks that a collection's epochs name.
+///
+/// All of them without `recent`. With it, the directories and images of earlier epochs than so many are left out, unless a
+/// token still shows them: as its latest metadata, or because its holder keeps it at one of the directories in `held`.
+/// Events, definitions, receipts and metadata always stay, so that every change can still be explained and checked; what
+/// cannot be done any more is to recompute epochs from before, or to show them.
+pub fn named_blocks(
+    plan: &Plan,
+    store: &dyn Store,
+    blocks: &dyn BlockStore,
+    recent: Option<u64>,
+    held: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Cid>, EngineError> {
+    let records = crate::engine::records(store)?;
+    let last = records.last().map_or(0, |record| record.report.epoch);
+    let first_shown = recent.map_or(0, |recent| (last + 1).saturating_sub(recent));
+    let published = Published::new(blocks);
+    let mut named: BTreeSet<Cid> = plan.blocks.iter().map(|block| block.cid).collect();
+    let mut latest: BTreeMap<u64, Cid> = BTreeMap::new();
+    for record in &records {
+        let epoch = record.report.epoch;
+        let index = index(blocks, &record.report, &record.changed)?;
+        named.extend(index.definition.iter().chain([&index.to_block().cid]));
+        add(blocks, &mut named, &[index.cut])?;
+        for (id, receipt, metadata) in &record.changed {
+            named.extend([*receipt, *metadata]);
+            latest.insert(*id, *metadata);
+        }
+        if epoch >= first_shown {
+            named.extend(&index.images);
+            add(blocks, &mut named, &[index.directory])?;
+        }
+        // What tokens showed when the first epoch that is shown began.
+        if epoch + 1 == first_shown || epoch == last {
+            for metadata in latest.values() {
+                named.extend(ipfs_links(&published.block("metadata", metadata)?));
+            }
+        }
+    }
+    for directory in held.iter().filter(|directory| **directory != Digest::ZERO) {
+        let directory = directory.to_cid(Codec::DagPb);
+        add(blocks, &mut named, &[directory])?;
+        for metadata in published.metadata_links(&directory)?.values() {
+            named.extend(ipfs_links(&published.block("metadata", metadata)?));
+        }
+    }
+    Ok(named)
+}
+
+/// Adds all that roots lead to.
+fn add(blocks: &dyn BlockStore, named: &mut BTreeSet<Cid>, roots: &[Cid]) -> Result<(), EngineError> {
+    walk(blocks, roots, |block: &Block| -> Result<Follow, EngineError> {
+        Ok(if named.insert(block.cid) { Follow::All } else { Follow::Nothing })
+    })
+}
