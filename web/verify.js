@@ -1479,11 +1479,10 @@ function textOf(what, text2) {
   if (/\p{Surrogate}/u.test(text2)) throw new Fault(`${what} has half of a character`);
   return JSON.stringify(text2);
 }
-function* textsOf(value) {
-  if (typeof value === "string") yield value;
-  if (typeof value === "object" && value !== null) {
-    for (const item of Object.values(value)) yield* textsOf(item);
-  }
+function namedFiles(value) {
+  const field = (of2, name) => typeof of2 === "object" && of2 !== null && Object.hasOwn(of2, name) ? of2[name] : void 0;
+  const found = [field(value, "image"), field(value, "animation_url"), field(field(value, "properties"), "image_svg")];
+  return found.filter((text2) => typeof text2 === "string");
 }
 
 // node_modules/@noble/curves/utils.js
@@ -3622,7 +3621,7 @@ function checkContent(files, { token_id: id, receipt: receipt2 }, latest, state)
 function checkFiles(files, metadata) {
   const json = readJson(`the JSON ${metadata}`, files.read(metadata));
   const links = /* @__PURE__ */ new Map();
-  for (const text2 of textsOf(json)) {
+  for (const text2 of namedFiles(json)) {
     const cid = text2.startsWith("ipfs://") ? Cid.parse(text2.slice(7)) : null;
     if (cid?.hash === SHA2_256 && (cid.codec === CODEC.raw || cid.codec === CODEC.dagPb)) links.set(cid.toString(), cid);
   }

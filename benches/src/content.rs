@@ -104,9 +104,9 @@ fn car() -> Vec<Row> {
     ]
 }
 
-/// The football example since 2018: one token's file, and the whole collection recomputed from a file.
+/// The football example since 2024: one token's file, and the whole collection recomputed from a file.
 fn verify() -> Vec<Row> {
-    let found = run(1, "2018-01-01", u64::MAX, 4);
+    let found = run(1, "2024-01-01", u64::MAX, 4);
     let reader = ChainReader::open(found.rpc.clone(), found.token).expect("the token is there");
     let write = |scope: &ExportScope| {
         let mut car = Vec::new();

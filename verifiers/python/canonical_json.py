@@ -18,19 +18,6 @@ def parse(data):
     return value
 
 
-def texts(value):
-    """All texts in a value, at any depth; the keys of objects are not among them."""
-    pending = [value]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list):
-            pending.extend(reversed(value))
-        elif isinstance(value, dict):
-            pending.extend(reversed(list(value.values())))
-
-
 def _constant(name):
     raise ValueError(f"the JSON holds {name}")
 

@@ -261,7 +261,7 @@ class LightCheck:
         if link.codec != cid.RAW:
             raise ValueError(f"the metadata {link} is not a raw block")
         metadata = canonical_json.parse(car.read_block(self.source, link))
-        for text in canonical_json.texts(metadata):
+        for text in _named(metadata):
             target = _file_of(text)
             if target is not None:
                 self.files.file_size(target)
@@ -393,6 +393,16 @@ def _check_follows(receipt, before):
         raise ValueError(f"the receipt of epoch {receipt.epoch} is not later than the one before it")
     if receipt.before != [trait.value for trait in before.state.traits]:
         raise ValueError(f"the receipt of epoch {receipt.epoch} does not list the traits of the one before it")
+
+
+def _named(metadata):
+    """The texts in a token's JSON that can name a file."""
+    if not isinstance(metadata, dict):
+        return []
+    properties = metadata.get("properties")
+    svg = properties.get("image_svg") if isinstance(properties, dict) else None
+    found = [metadata.get("image"), metadata.get("animation_url"), svg]
+    return [text for text in found if isinstance(text, str)]
 
 
 def _file_of(text):

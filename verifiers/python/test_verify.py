@@ -293,7 +293,8 @@ def test_json():
         except (ValueError, RecursionError):
             continue
         raise AssertionError(text[:40])
-    assert list(canonical_json.texts({"k": ["x", {"y": "z"}], "w": 1})) == ["x", "z"]
+    named = {"image": "a", "name": "b", "animation_url": 1, "properties": {"image_svg": "c", "subject": "d"}}
+    assert enliven_verify._named(named) == ["a", "c"] and enliven_verify._named(["x"]) == []
 
 
 class Store(dict):

@@ -34,10 +34,10 @@ function textOf(what: string, text: string): string {
   return JSON.stringify(text);
 }
 
-/** The texts in a JSON document, wherever they stand in it; names of a map are none. */
-export function* textsOf(value: unknown): Generator<string> {
-  if (typeof value === "string") yield value;
-  if (typeof value === "object" && value !== null) {
-    for (const item of Object.values(value)) yield* textsOf(item);
-  }
+/** The texts in a token's JSON that can name a file. */
+export function namedFiles(value: unknown): string[] {
+  const field = (of: unknown, name: string): unknown =>
+    typeof of === "object" && of !== null && Object.hasOwn(of, name) ? (of as Record<string, unknown>)[name] : undefined;
+  const found = [field(value, "image"), field(value, "animation_url"), field(field(value, "properties"), "image_svg")];
+  return found.filter((text) => typeof text === "string");
 }

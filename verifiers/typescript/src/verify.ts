@@ -8,7 +8,7 @@ import { type Blocks, readCar } from "./car.ts";
 import { CODEC, Cid, SHA2_256 } from "./cid.ts";
 import { UnixFs } from "./directory.ts";
 import { type Evidence, type TokenProof, evidence as evidenceReader } from "./evidence.ts";
-import { readJson, textsOf } from "./json.ts";
+import { readJson, namedFiles } from "./json.ts";
 import { checkQuorum } from "./quorum.ts";
 import { type Receipt, checkHistory, checkProof } from "./receipts.ts";
 import { readRecord } from "./record.ts";
@@ -209,11 +209,11 @@ function checkContent(
   return { token, files: count };
 }
 
-/** Reads a JSON and sees to it that the files are there that its texts `ipfs://CID` name; how many there are. */
+/** Reads a JSON and sees to it that the files are there that it names; how many there are. */
 function checkFiles(files: UnixFs, metadata: Cid): number {
   const json = readJson(`the JSON ${metadata}`, files.read(metadata));
   const links = new Map<string, Cid>();
-  for (const text of textsOf(json)) {
+  for (const text of namedFiles(json)) {
     // What is not as a whole the CID of a file names none.
     const cid = text.startsWith("ipfs://") ? Cid.parse(text.slice(7)) : null;
     if (cid?.hash === SHA2_256 && (cid.codec === CODEC.raw || cid.codec === CODEC.dagPb)) links.set(cid.toString(), cid);

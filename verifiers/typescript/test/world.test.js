@@ -156,7 +156,7 @@ test("content", async () => {
   /** A JSON that names a dag-pb block with this data and one link to the image of 10 bytes. */
   const fileOf = (...data) => of((image, store) => {
     const links = [{ name: "", cid: image, size: 10 }];
-    return `"ipfs://${store.put(0x70, node(links, concat(number(1, 2), ...data)))}"`;
+    return `{"image":"ipfs://${store.put(0x70, node(links, concat(number(1, 2), ...data)))}"}`;
   });
   await expect([
     ["files of several blocks", {}],
@@ -174,13 +174,15 @@ test("content", async () => {
       "{} ", "1.0", "1e3", "-0", "1e999", "9007199254740993", '"\\u0041"', '"\\/"', '"\\u00E9"', '{"b":1,"a":1}', '{"a":1,"a":1}', "[1, 2]",
       '{"\ufb01":2,"\u{1f600}":1}',
     ].map((json) => [json, of(json), /^content: .* is not in canonical form/]),
-    ["a missing file", of(`{"a":[{"b":"ipfs://${missing}"}]}`), gone],
-    ["under a special name", of(`{"__proto__":"ipfs://${missing}"}`), gone],
-    ["as version 0, which names no file", of(`["ipfs://${CID.createV0(missing.multihash)}"]`)],
-    ["texts that name no file", of(`["ipfs://${missing}/1.png","ipfs://","ipfs://x","IPFS://${missing}","x ipfs://${missing}"]`)],
+    ["a missing file", of(`{"image":"ipfs://${missing}"}`), gone],
+    ["a missing file of the card", of(`{"properties":{"image_svg":"ipfs://${missing}"}}`), gone],
+    ["texts in other places", of(`{"a":[{"b":"ipfs://${missing}"}],"name":"ipfs://${missing}"}`)],
+    ["under a special name", of(`{"__proto__":{"image":"ipfs://${missing}"}}`)],
+    ["as version 0, which names no file", of(`{"image":"ipfs://${CID.createV0(missing.multihash)}"}`)],
+    ["texts that name no file", of(`{"animation_url":"ipfs://${missing}/1.png","image":"IPFS://${missing}"}`)],
     ["a name that names no file", of(`{"ipfs://${missing}":1}`)],
-    ["a record, which is no file", of((image, store) => `"ipfs://${store.record([1])}"`)],
-    ["a directory", of((image, store) => `"ipfs://${store.put(0x70, node([], Uint8Array.of(8, 1)))}"`), /is not a UnixFS file/],
+    ["a record, which is no file", of((image, store) => `{"image":"ipfs://${store.record([1])}"}`)],
+    ["a directory", of((image, store) => `{"image":"ipfs://${store.put(0x70, node([], Uint8Array.of(8, 1)))}"}`), /is not a UnixFS file/],
     ["a file node", fileOf(number(3, 10), number(4, 10))],
     ["without its size", fileOf(number(4, 10))],
     ["with packed sizes and a mode", fileOf(bytes(4, Uint8Array.of(10)), number(7, 0o644))],
@@ -188,7 +190,7 @@ test("content", async () => {
     ["with another size of a link", fileOf(number(4, 9)), /has 10 bytes, not the declared 9/],
     ["with an empty link", fileOf(number(4, 0)), /leads to no bytes/],
     ["with a size too few", fileOf(), /differ in number/],
-    ["32 MiB", of((image, store) => `"ipfs://${file(store, new Uint8Array(32 << 20)).cid}"`)],
-    ["32 MiB and a byte", of((image, store) => `"ipfs://${file(store, new Uint8Array((32 << 20) + 1)).cid}"`), /larger than the limit of 33554432 bytes/],
+    ["32 MiB", of((image, store) => `{"image":"ipfs://${file(store, new Uint8Array(32 << 20)).cid}"}`)],
+    ["32 MiB and a byte", of((image, store) => `{"image":"ipfs://${file(store, new Uint8Array((32 << 20) + 1)).cid}"}`), /larger than the limit of 33554432 bytes/],
   ]);
 });

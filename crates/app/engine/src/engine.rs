@@ -184,6 +184,11 @@ impl Engine {
             epochs_now += 1;
             progress(&Progress { record: &record, last, tokens: self.nodes[0].tokens().len() });
         }
+        if epochs_now > 0
+            && let Some(record) = last_record(&*self.store)?
+        {
+            timings.time(Stage::Content, || self.mirrors.announce(&record.report));
+        }
         let mut summary = summarise(&*self.store)?;
         summary.epochs_now = epochs_now;
         summary.timings = timings;
@@ -238,7 +243,13 @@ impl Engine {
             .collect();
         timings.time(Stage::Content, || {
             self.blocks.put_all(&outcome.blocks)?;
-            let new: Vec<Cid> = self.plan.blocks.iter().chain(&outcome.blocks).map(|block| block.cid).collect();
+            // The definition goes with the first epoch that is made with it.
+            let before = last_record(&*self.store)?;
+            let same = |record: &EpochRecord| {
+                (record.report.manifest, record.report.model) == (outcome.report.manifest, outcome.report.model)
+            };
+            let definition = if before.is_some_and(|record| same(&record)) { &[][..] } else { &self.plan.blocks };
+            let new: Vec<Cid> = definition.iter().chain(&outcome.blocks).map(|block| block.cid).collect();
             self.mirrors.bring(&*self.store, &*self.blocks, (&outcome.report, &changed), &new)
         })?;
         let signed = timings.time(Stage::Oracle, || {
@@ -279,7 +290,6 @@ impl Engine {
             snapshots::keep(&self.plan, &*self.store, &mut batch, epoch, node.features(), node.offsets())?;
             Ok::<(), EngineError>(self.store.commit(batch)?)
         })?;
-        timings.time(Stage::Content, || self.mirrors.announce(&record.report));
         Ok(record)
     }
 

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use enliven_chain::{ChainReader, PostedReport};
-use enliven_content::{BlockStore, CarWriter, ContentError, Follow, MemoryBlocks, walk};
+use enliven_content::{BlockStore, CarWriter, ContentError, Follow, MAX_BLOCK_BYTES, MemoryBlocks, resolve, walk};
 use enliven_light::{Anchor, LightVerifier, MAX_FILE_BYTES, ipfs_links};
-use enliven_provenance::{MerkleTree, block_of};
+use enliven_provenance::{MerkleTree, block_of, check_state};
 use enliven_types::{
     AcceptedEpoch, Block, Cid, Codec, Digest, EpochList, EpochSignature, Evidence, Report, TokenProof, leaf_hash,
 };
@@ -93,6 +93,12 @@ pub fn export(
         (None, Some(report)) => report.directory.to_cid(Codec::DagPb),
         (None, None) => return Err(EngineError::NoEpoch { epoch: last, last: 0 }),
     };
+    if let Some(evidence) = &evidence
+        && evidence.to_block().bytes.len() > MAX_BLOCK_BYTES
+    {
+        let reason = "the record of evidence is larger than 2 MiB (hint: give fewer tokens; about 800 fit one file)";
+        return Err(unavailable(reason.into()));
+    }
     let copy = Copy::new(blocks, CarWriter::new(out, &[root])?, progress);
     for block in evidence.iter().map(Evidence::to_block).chain(lists) {
         copy.add(block)?;
@@ -129,15 +135,15 @@ fn gather(
             committees.iter_mut().for_each(|one| one.group_key = None);
         }
     }
-    Ok(Evidence {
-        version: Evidence::VERSION,
-        chain_id: reader.chain_id(),
-        state: reader.state_proof(last.oracle, by_group, &ids)?,
-        last,
-        earlier,
-        committees,
-        tokens,
-    })
+    let state = reader.state_proof(last.oracle, by_group, &ids)?;
+    let proven = check_state(&state, reader.token(), ids)?;
+    if proven.epoch != last.report.epoch {
+        return Err(unavailable(format!(
+            "epoch {} was accepted while epoch {} was read (hint: export again)",
+            proven.epoch, last.report.epoch
+        )));
+    }
+    Ok(Evidence { version: Evidence::VERSION, chain_id: reader.chain_id(), state, last, earlier, committees, tokens })
 }
 
 /// The proofs of tokens in the state of a report.
@@ -263,6 +269,8 @@ impl<'a, W: Write + Send, P: FnMut(u64) + Send> Copy<'a, W, P> {
     /// The events, the directory and all below it. What is written already is not followed again.
     fn epoch(&self, report: &Report) -> Result<(), EngineError> {
         let roots = [report.cut.to_cid(Codec::DagCbor), report.directory.to_cid(Codec::DagPb)];
+        // The collection's own JSON names what the issuer chose, wherever that is.
+        let contract = resolve(self.blocks, &roots[1], "contract.json")?;
         let mut images = Vec::new();
         // The walk reads each block from the source itself, so that one that was met before is known as such.
         walk(self.blocks, &roots, |block: &Block| -> Result<Follow, EngineError> {
@@ -273,7 +281,7 @@ impl<'a, W: Write + Send, P: FnMut(u64) + Send> Copy<'a, W, P> {
                 return Ok(Follow::Nothing);
             }
             self.write(block)?;
-            if block.cid.codec() == Codec::Raw.code() && block.bytes.first() == Some(&b'{') {
+            if block.cid.codec() == Codec::Raw.code() && block.bytes.first() == Some(&b'{') && block.cid != contract {
                 images.extend(ipfs_links(&block.bytes));
             }
             Ok(Follow::All)

@@ -35,7 +35,7 @@ pub use error::EngineError;
 pub use export::{ExportScope, Exported, export};
 pub use ingest::{Ingested, ingest};
 pub use manifest::{ChainConfig, ContentConfig, EpochsConfig, Manifest, RoyaltyConfig};
-pub use mirrors::{Mirrors, Waiting, kept_up_to};
+pub use mirrors::{Mirrors, Waiting, kept_at};
 pub use plan::{Assets, Definition, Plan};
 pub use replica::{Change, EpochOutcome, FeaturePoint, Holds, Replica, TokenEntry};
 pub use restore::{Published, restore};

@@ -69,29 +69,40 @@ impl Mirrors {
         let epoch = report.epoch;
         for mirror in self.list.clone() {
             let place = mirror.place();
-            let key = mirrored_key(&place);
+            let mut kept = kept_at(store, &place)?;
+            if let Some((last, root)) = kept {
+                let mut there = false;
+                self.patiently(&place, (epoch, epoch.saturating_sub(last)), || {
+                    there = mirror.has_root(&root)?;
+                    Ok(())
+                })?;
+                // Another node at the same address, or somebody took the pin away: everything goes there again.
+                kept = kept.filter(|_| there);
+            }
             let mut sent = BTreeSet::new();
-            for lacking in kept_up_to(store, &place)? + 1..=epoch {
+            let first = kept.map_or(0, |(last, _)| last) + 1;
+            for lacking in first..=epoch {
                 let (index, mut missing) = if lacking == epoch {
-                    let index = index(blocks, report, changed)?;
-                    let missing = [index.definition.as_slice(), new].concat();
-                    (index, missing)
+                    (index(blocks, report, changed)?, new.to_vec())
                 } else {
                     let record = past(store, lacking)?;
                     let index = index(blocks, &record.report, &record.changed)?;
-                    let missing = not_sent(blocks, &index, &mut sent)?;
+                    let missing = not_sent(blocks, &index, &sent)?;
                     (index, missing)
                 };
                 let root = index.to_block();
                 blocks.put_all(std::slice::from_ref(&root))?;
                 missing.push(root.cid);
-                missing.retain(|cid| lacking == epoch || sent.insert(*cid));
                 let name = format!("epoch {lacking}");
+                let before = kept.map(|(_, root)| root);
                 self.patiently(&place, (epoch, epoch - lacking + 1), || {
-                    mirror.keep(&root.cid, &name, blocks, &missing)
+                    mirror.keep(&root.cid, &name, before.as_ref(), blocks, &missing)
                 })?;
+                sent.extend(missing);
+                kept = Some((lacking, root.cid));
                 let mut batch = Batch::default();
-                batch.put(Table::Meta, key.clone(), lacking.to_be_bytes());
+                let value = [lacking.to_be_bytes().as_slice(), &root.cid.to_bytes()].concat();
+                batch.put(Table::Meta, mirrored_key(&place), value);
                 store.commit(batch)?;
             }
         }
@@ -125,7 +136,7 @@ impl Mirrors {
         for tries in 1.. {
             let error = match job() {
                 Ok(()) => return Ok(()),
-                // The store itself is at fault: waiting does not help.
+                // The store itself is at fault, or was swept: waiting does not help.
                 Err(error @ (ContentError::Missing { .. } | ContentError::Corrupt { .. })) => return Err(error.into()),
                 Err(error) => error,
             };
@@ -141,10 +152,13 @@ impl Mirrors {
     }
 }
 
-/// The last epoch that a mirror keeps, as far as is remembered here.
-pub fn kept_up_to(store: &dyn Store, place: &str) -> Result<u64, EngineError> {
-    let bytes = store.get(Table::Meta, &mirrored_key(place))?.unwrap_or_default();
-    Ok(bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
+/// The last epoch that a mirror was given, as far as is remembered here, and its root there.
+pub fn kept_at(store: &dyn Store, place: &str) -> Result<Option<(u64, Cid)>, EngineError> {
+    let Some(bytes) = store.get(Table::Meta, &mirrored_key(place))? else { return Ok(None) };
+    let found = bytes.split_first_chunk::<8>();
+    let found = found.and_then(|(epoch, cid)| Some((u64::from_be_bytes(*epoch), Cid::try_from(cid).ok()?)));
+    let damaged = || EngineError::Record { what: "note of a mirror".into(), reason: format!("of {place}") };
+    found.map(Some).ok_or_else(damaged)
 }
 
 fn mirrored_key(place: &str) -> Vec<u8> {
@@ -182,7 +196,7 @@ pub(crate) fn index(
 }
 
 /// All that an index leads to and that was not sent yet.
-fn not_sent(blocks: &dyn BlockStore, index: &EpochIndex, sent: &mut BTreeSet<Cid>) -> Result<Vec<Cid>, EngineError> {
+fn not_sent(blocks: &dyn BlockStore, index: &EpochIndex, sent: &BTreeSet<Cid>) -> Result<Vec<Cid>, EngineError> {
     let mut roots = vec![index.directory, index.cut];
     roots.extend(index.definition.iter().chain(&index.images));
     let mut found = Vec::new();

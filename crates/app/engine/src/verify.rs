@@ -128,6 +128,8 @@ struct Facts {
     committees: Vec<CommitteeConfig>,
     /// How the reports are known.
     told: &'static str,
+    /// By whom they are signed.
+    signed: &'static str,
 }
 
 impl Facts {
@@ -159,6 +161,7 @@ impl Facts {
             epochs: epochs.collect(),
             committees: reader.configs().at(Step::Signatures)?,
             told: "reports on chain, without a gap; the contract's URI follows the last",
+            signed: "reports signed by a quorum",
         })
     }
 }
@@ -269,7 +272,15 @@ impl<'a> Verifier<'a> {
         for cid in &evidence.earlier {
             let bytes = Published::new(&*self.blocks).block("list of epochs", cid).at(Step::Reports)?;
             let list: EpochList = from_cbor("list of epochs", &bytes).at(Step::Reports)?;
-            epochs.extend(list.epochs);
+            for epoch in list.epochs {
+                // Before more is read: a record may name one list again and again.
+                let wanted = epochs.len() as u64 + 1;
+                if epoch.report.epoch != wanted {
+                    let detail = format!("epoch {} stands where {wanted} should", epoch.report.epoch);
+                    return Err(Difference(Step::Reports, detail));
+                }
+                epochs.push(epoch);
+            }
         }
         epochs.push(evidence.last);
         let epochs = epochs.into_iter().map(|epoch| (epoch.report.clone(), Ok(epoch))).collect();
@@ -278,6 +289,7 @@ impl<'a> Verifier<'a> {
             epochs,
             committees: evidence.committees,
             told: "reports in the record, without a gap; the block holds the last",
+            signed: "reports signed by the committees that the record names; the block proves the last one's members",
         })
     }
 
@@ -310,7 +322,7 @@ impl<'a> Verifier<'a> {
             check_epoch(facts.chain_id, accepted, config).map_err(|error| wrong(error.to_string()))?;
             self.passed(Step::Signatures);
         }
-        self.detail(Step::Signatures, "reports signed by a quorum");
+        self.detail(Step::Signatures, facts.signed);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::World;
 use enliven_content::{BlockStore, ContentError, Directory, Kubo, KuboConfig, Link, MemoryBlocks, Mirror};
-use enliven_engine::{EngineError, Mirrors, Scope, Verifier, kept_up_to};
+use enliven_engine::{EngineError, Mirrors, Scope, Verifier, kept_at};
 use enliven_testkit::KuboNode;
 use enliven_types::{Block, Cid, Codec, Digest};
 
@@ -52,7 +52,14 @@ impl Mirror for Shaky {
         "shaky".into()
     }
 
-    fn keep(&self, root: &Cid, name: &str, blocks: &dyn BlockStore, new: &[Cid]) -> Result<(), ContentError> {
+    fn keep(
+        &self,
+        root: &Cid,
+        name: &str,
+        _: Option<&Cid>,
+        blocks: &dyn BlockStore,
+        new: &[Cid],
+    ) -> Result<(), ContentError> {
         if self.calls.fetch_add(1, Ordering::SeqCst) < self.refuse_below.load(Ordering::SeqCst) {
             return Err(ContentError::Mirror { place: self.place(), reason: "not today".into() });
         }
@@ -63,6 +70,10 @@ impl Mirror for Shaky {
         enliven_content::walk(&self.kept, &[*root], |_| Ok::<_, ContentError>(enliven_content::Follow::All))?;
         self.taken.lock().unwrap().push(name.to_string());
         Ok(())
+    }
+
+    fn has_root(&self, root: &Cid) -> Result<bool, ContentError> {
+        self.kept.has(root)
     }
 
     fn announce(&self, _: &Cid) -> Result<Option<String>, ContentError> {
@@ -90,7 +101,7 @@ fn an_epoch_waits_for_its_mirror_and_nothing_is_lost() {
     let root = world.engine.run(3, |_| {}).unwrap().root;
     assert_eq!(root, plain(3));
     assert_eq!(*shaky.taken.lock().unwrap(), ["epoch 1", "epoch 2", "epoch 3"]);
-    assert_eq!(kept_up_to(&*world.store, "shaky").unwrap(), 3);
+    assert_eq!(kept_at(&*world.store, "shaky").unwrap().map(|(epoch, _)| epoch), Some(3));
 
     // With some patience it goes on by itself.
     shaky.refuse_below.store(usize::MAX, Ordering::SeqCst);
@@ -121,6 +132,12 @@ fn a_mirror_that_comes_later_gets_the_epochs_before() {
     let token = world.publisher.deployment().token;
     let verdict = Verifier::new(world.rpc(), token, &shaky.kept).run(Scope::All, |_, _| {});
     assert!(verdict.passed, "{verdict:#?}");
+
+    // One that has lost everything gets everything again.
+    let empty = Shaky::new(0);
+    let mut world = with_mirrors(world, vec![empty.clone()], NONE);
+    world.run(1);
+    assert_eq!(empty.taken.lock().unwrap().len(), 8);
 }
 
 fn kubo(node: &KuboNode) -> Kubo {

@@ -8,6 +8,11 @@ use serde::Serialize;
 
 use crate::error::CliError;
 
+/// A text from elsewhere without what steers a terminal; lines stay lines.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|sign| if sign.is_control() && sign != '\n' { '\u{fffd}' } else { sign }).collect()
+}
+
 /// How results and progress are shown.
 pub struct Output {
     json: bool,
@@ -24,7 +29,7 @@ impl Output {
         let shown = if self.json {
             serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
         } else {
-            text.trim_end().to_string()
+            plain(text.trim_end())
         };
         // A closed pipe is the reader's wish, not a failure.
         let _ = writeln!(std::io::stdout(), "{shown}");
@@ -37,7 +42,7 @@ impl Output {
 
     /// A failure, on stderr; with `--json` also as a document on stdout.
     pub fn error(&self, error: &CliError) {
-        let text = error.to_string();
+        let text = plain(&error.to_string());
         let shown = if text.starts_with("error") { text.clone() } else { format!("error: {text}") };
         let _ = writeln!(std::io::stderr(), "{shown}");
         if self.json {

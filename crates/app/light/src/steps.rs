@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use enliven_content::{BlockStore, CheckedBlocks, ContentError, read_file, resolve};
 use enliven_oracle::check_epoch;
 use enliven_provenance::{ProvenState, check_link, check_state, verify_proof};
 use enliven_types::{
-    AcceptedEpoch, Address, Cid, Codec, CommitteeConfig, Digest, EpochSignature, Evidence, Receipt, TokenProof,
-    from_cbor, from_json_strict, leaf_hash,
+    AcceptedEpoch, Address, Cid, Codec, CommitteeConfig, Digest, EpochSignature, Evidence, Receipt, Timestamp,
+    TokenProof, from_cbor, from_json_strict, leaf_hash,
 };
 
 use crate::{LightCheck, LightStep, LightVerdict, ProvenToken};
@@ -55,6 +57,7 @@ impl<'a> LightVerifier<'a> {
             passed: false,
             block: None,
             block_hash: None,
+            time: None,
             epoch: None,
             tokens: Vec::new(),
             checks: Vec::new(),
@@ -126,7 +129,11 @@ impl<'a> LightVerifier<'a> {
             .at(LightStep::State)?;
         self.verdict.epoch = Some(state.epoch);
         let signers = plural(state.signers.len(), "signer");
-        let detail = format!("{} of {token}, epoch {}, {signers}", plural(state.minted as usize, "token"), state.epoch);
+        let seconds = i64::try_from(state.time).unwrap_or(i64::MAX / 1000);
+        let at = Timestamp(seconds.saturating_mul(1000));
+        let minted = plural(state.minted as usize, "token");
+        let detail = format!("as of {at}: {minted} of {token}, epoch {}, {signers}", state.epoch);
+        self.verdict.time = Some(state.time);
         self.pass(LightStep::State, detail);
         self.quorum(&evidence, &state)?;
         Ok((evidence, state))
@@ -340,28 +347,21 @@ fn check_committee(committee: &CommitteeConfig, epoch: &AcceptedEpoch, state: &P
     }
 }
 
-/// The files that a JSON document names: `ipfs://` and a CID as a whole text, wherever it stands as a value.
+/// Where a token's JSON names its files. Other texts may come from events, and name nothing.
+const FILES: [&str; 3] = ["/image", "/animation_url", "/properties/image_svg"];
+
+/// The files that a token's JSON names: `image`, `animation_url` and `properties.image_svg`, where they are `ipfs://` and
+/// the CID of a file.
 ///
 /// The CID is of version 1 with sha2-256, `raw` or `dag-pb`, in lower-case base 32; any other text names no file.
-pub fn ipfs_links(json: &[u8]) -> Vec<Cid> {
-    fn walk(value: &serde_json::Value, found: &mut Vec<Cid>) {
-        match value {
-            serde_json::Value::String(text) => found.extend(text.strip_prefix("ipfs://").and_then(file_of)),
-            serde_json::Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
-            serde_json::Value::Object(map) => map.values().for_each(|value| walk(value, found)),
-            _ => {}
-        }
-    }
+pub fn ipfs_links(json: &[u8]) -> BTreeSet<Cid> {
     fn file_of(text: &str) -> Option<Cid> {
-        let cid = Cid::try_from(text).ok()?;
+        let cid = Cid::try_from(text.strip_prefix("ipfs://")?).ok()?;
         let is_file = cid.codec() == Codec::Raw.code() || cid.codec() == Codec::DagPb.code();
-        (is_file && Digest::of_cid(&cid).is_ok() && cid.to_string() == text).then_some(cid)
+        (is_file && Digest::of_cid(&cid).is_ok() && format!("ipfs://{cid}") == text).then_some(cid)
     }
-    let mut found = Vec::new();
-    if let Ok(value) = serde_json::from_slice(json) {
-        walk(&value, &mut found);
-    }
-    found
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(json) else { return BTreeSet::new() };
+    FILES.iter().filter_map(|at| file_of(value.pointer(at)?.as_str()?)).collect()
 }
 
 fn plural(count: usize, what: &str) -> String {
@@ -373,20 +373,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_named_in_one_spelling() {
-        let cid = enliven_types::cid_of(Codec::Raw, b"card");
-        let record = enliven_types::cid_of(Codec::DagCbor, b"card");
-        let upper = cid.to_string().to_uppercase();
+    fn files_are_named_in_three_places_and_one_spelling() {
+        let cid = |text: &str| enliven_types::cid_of(Codec::Raw, text.as_bytes());
+        let (png, svg, page) = (cid("png"), cid("svg"), cid("page"));
         let json = serde_json::json!({
-            "image": format!("ipfs://{cid}"),
-            "deep": [[{ "down": format!("ipfs://{cid}") }]],
-            format!("ipfs://{cid}"): "a key names no file",
-            "others": [
-                format!("ipfs://{cid}/1.png"), format!("ipfs://{cid} "), format!("ipfs://ipfs/{cid}"),
-                format!("ipfs://x/ipfs/{cid}"), format!("ipfs://{upper}"), format!("ipfs://{record}"),
-                "ipfs://QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n", format!("https://{cid}"),
-            ],
+            "image": format!("ipfs://{png}"), "animation_url": format!("ipfs://{page}"),
+            "name": format!("ipfs://{}", cid("from an event")),
+            "properties": { "image_svg": format!("ipfs://{svg}"), "subject": format!("ipfs://{}", cid("subject")) },
         });
-        assert_eq!(ipfs_links(json.to_string().as_bytes()), [cid, cid]);
+        assert_eq!(ipfs_links(json.to_string().as_bytes()), [png, svg, page].into());
+        let record = enliven_types::cid_of(Codec::DagCbor, b"card");
+        for text in [
+            format!("ipfs://{png}/1.png"),
+            format!("ipfs://{png} "),
+            format!("ipfs://ipfs/{png}"),
+            format!("ipfs://x/ipfs/{png}"),
+            format!("ipfs://{}", png.to_string().to_uppercase()),
+            format!("ipfs://{record}"),
+            "ipfs://QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n".into(),
+            format!("https://{png}"),
+            png.to_string(),
+        ] {
+            assert!(ipfs_links(serde_json::json!({ "image": text }).to_string().as_bytes()).is_empty(), "{text}");
+        }
     }
 }

@@ -76,6 +76,8 @@ pub struct LightVerdict {
     pub block: Option<u64>,
     /// The hash of that block.
     pub block_hash: Option<Digest>,
+    /// The time of that block, in seconds since 1970, if it is proven: what is proven was so then.
+    pub time: Option<u64>,
     /// The last accepted epoch, if it is proven.
     pub epoch: Option<u64>,
     /// The tokens that are proven.

@@ -14,7 +14,7 @@ use crate::gateway::{IMMUTABLE, describe, sandboxed};
 use crate::state::Shared;
 
 /// So many blocks of one CAR file are sent.
-const MAX_CAR_BLOCKS: usize = 1_000_000;
+const MAX_CAR_BLOCKS: usize = 200_000;
 
 /// The blocks of the path and of what it leads to, as they are read.
 pub(crate) async fn car(
@@ -42,11 +42,12 @@ pub(crate) async fn car(
             let blocks = &**shared.view().blocks();
             let mut car = CarWriter::new(out, &[cid])?;
             let failed = |error: ContentError| io::Error::other(error);
-            let mut sent = BTreeSet::new();
+            // A walk meets each block once; those of the way are sent before.
+            let mut on_way = BTreeSet::new();
             for cid in way {
                 let found = blocks.get(&cid).map_err(failed)?;
                 let bytes = found.ok_or_else(|| failed(ContentError::Missing { cid: Box::new(cid) }))?;
-                if sent.insert(cid) {
+                if on_way.insert(cid) {
                     car.put(&Block { cid, bytes })?;
                 }
             }
@@ -56,7 +57,7 @@ pub(crate) async fn car(
                 if count > MAX_CAR_BLOCKS {
                     return Err(CarError(io::Error::other("the file has too many blocks")));
                 }
-                if sent.insert(block.cid) {
+                if !on_way.contains(&block.cid) {
                     car.put(block).map_err(CarError)?;
                 }
                 Ok(scope)

@@ -115,14 +115,16 @@ async fn serve(
             Ok((cid, found))
         })
         .await?;
-    let part = range.as_deref().filter(|_| found.tag != ".list").map(|range| Part::of(range, found.body.len()));
+    let part = range.as_deref().filter(|_| found.cache == IMMUTABLE).map(|range| Part::of(range, found.body.len()));
     let whole = found.body.len();
     if let Some(Part::Of(first, last)) = &part {
         found.body = found.body[*first..=*last].to_vec();
     }
     let mut response = bytes(found.kind, found.cache, found.body);
     describe(&mut response, found.attachment.as_deref(), &shown_path);
-    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if found.cache == IMMUTABLE {
+        response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
     match part {
         Some(Part::Of(first, last)) => {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;

@@ -40,7 +40,11 @@ pub(crate) async fn guard(State(listen): State<SocketAddr>, request: Request, ne
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; sandbox"));
     if shared {
         set(headers, ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-        set(headers, ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, X-Ipfs-Path, Content-Length");
+        set(
+            headers,
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            "ETag, X-Ipfs-Path, Content-Length, Content-Range, Accept-Ranges, Content-Disposition",
+        );
     }
     response
 }
@@ -54,7 +58,7 @@ fn preflight(path: &str) -> Response {
     let methods = if path == "/rpc" { "POST" } else { "GET, HEAD" };
     let headers = [
         (ACCESS_CONTROL_ALLOW_METHODS, methods),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Content-Type, If-None-Match"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Content-Type, If-None-Match, Range"),
         (ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()

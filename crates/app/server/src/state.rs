@@ -13,6 +13,8 @@ use crate::stream::{BodyWriter, body};
 
 /// So many reads run at once; more wait.
 const READS: usize = 8;
+/// So many bodies are streamed at once, and so many files of evidence made; they take no turn from reads.
+const LONG_JOBS: usize = 4;
 /// A read that has waited so long for its turn is refused.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -35,12 +37,14 @@ pub(crate) struct Shared {
     pub sockets: Option<Sockets>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     turns: Arc<Semaphore>,
+    long_turns: Arc<Semaphore>,
 }
 
 impl Shared {
     pub fn new(state: State) -> Arc<Shared> {
         let sockets = state.chain.clone().map(Sockets::new);
-        Arc::new(Shared { state, sockets, snapshot: Mutex::new(None), turns: Arc::new(Semaphore::new(READS)) })
+        let (turns, long_turns) = (Arc::new(Semaphore::new(READS)), Arc::new(Semaphore::new(LONG_JOBS)));
+        Arc::new(Shared { state, sockets, snapshot: Mutex::new(None), turns, long_turns })
     }
 
     pub fn view(&self) -> &View {
@@ -63,20 +67,12 @@ impl Shared {
         Ok(made)
     }
 
-    /// A job's turn. It goes along with the job: a client that leaves does not free it before the job has ended.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        match tokio::time::timeout(WAIT, self.turns.clone().acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(ApiError::busy()),
-        }
-    }
-
     /// A body that a job writes on a thread for such jobs.
     pub async fn stream(
         self: &Arc<Shared>,
         job: impl FnOnce(&Shared, &mut BodyWriter) -> io::Result<()> + Send + 'static,
     ) -> Result<Body, ApiError> {
-        let turn = self.turn().await?;
+        let turn = turn(&self.long_turns).await?;
         let shared = self.clone();
         let (mut writer, body) = body();
         tokio::task::spawn_blocking(move || {
@@ -92,7 +88,24 @@ impl Shared {
         self: &Arc<Shared>,
         job: impl FnOnce(&Shared) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let turn = self.turn().await?;
+        let turn = turn(&self.turns).await?;
+        self.run(turn, job).await
+    }
+
+    /// The same for a job that asks much of the store and of the chain.
+    pub async fn read_long<T: Send + 'static>(
+        self: &Arc<Shared>,
+        job: impl FnOnce(&Shared) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = turn(&self.long_turns).await?;
+        self.run(turn, job).await
+    }
+
+    async fn run<T: Send + 'static>(
+        self: &Arc<Shared>,
+        turn: OwnedSemaphorePermit,
+        job: impl FnOnce(&Shared) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let shared = self.clone();
         let run = move || {
             let result = job(&shared);
@@ -100,5 +113,13 @@ impl Shared {
             result
         };
         tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(ApiError::internal("a request handler failed")))
+    }
+}
+
+/// A job's turn. It goes along with the job: a client that leaves does not free it before the job has ended.
+async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+    match tokio::time::timeout(WAIT, turns.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(ApiError::busy()),
     }
 }

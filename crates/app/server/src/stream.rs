@@ -1,9 +1,11 @@
-//! Bodies that are made while they are sent, in constant memory.
+//! Bodies that are made while they are sent: a few chunks of them are in memory.
 
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use hyper::body::Frame;
@@ -17,25 +19,40 @@ const CHUNKS: usize = 4;
 /// A client that takes nothing for so long is left.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A body takes at most so long.
+const DEADLINE: Duration = Duration::from_secs(600);
+
 /// What a job writes to on a thread of its own; the client reads it as a [`Body`].
 pub(crate) struct BodyWriter {
-    chunks: Sender<io::Result<Bytes>>,
+    chunks: Sender<Bytes>,
     buffer: Vec<u8>,
     runtime: Handle,
+    begun: Instant,
+    whole: Arc<AtomicBool>,
 }
 
-struct Chunks(Receiver<io::Result<Bytes>>);
+/// What the client has not read yet. It ends well only if the job said that it is whole: however a job ends, a part is
+/// not taken for the whole.
+struct Chunks {
+    chunks: Receiver<Bytes>,
+    whole: Arc<AtomicBool>,
+    ended: bool,
+}
 
 /// The two ends. To be called on a runtime.
 pub(crate) fn body() -> (BodyWriter, Body) {
-    let (chunks, receiver) = channel(CHUNKS);
-    (BodyWriter { chunks, buffer: Vec::new(), runtime: Handle::current() }, Body::new(Chunks(receiver)))
+    let (sender, receiver) = channel(CHUNKS);
+    let whole = Arc::new(AtomicBool::new(false));
+    let chunks = Chunks { chunks: receiver, whole: whole.clone(), ended: false };
+    let writer =
+        BodyWriter { chunks: sender, buffer: Vec::new(), runtime: Handle::current(), begun: Instant::now(), whole };
+    (writer, Body::new(chunks))
 }
 
 impl BodyWriter {
-    fn send(&self, chunk: io::Result<Bytes>) -> io::Result<()> {
-        let sent = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, self.chunks.send(chunk)).await });
-        match sent {
+    fn send(&self, chunk: Bytes) -> io::Result<()> {
+        let left = DEADLINE.saturating_sub(self.begun.elapsed()).min(PATIENCE);
+        match self.runtime.block_on(async { tokio::time::timeout(left, self.chunks.send(chunk)).await }) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
@@ -44,11 +61,12 @@ impl BodyWriter {
 
     /// Ends the body: whole, or so that the client sees that it is not.
     pub fn end(mut self, result: io::Result<()>) {
-        // A client that has gone needs no end.
-        let _ = match result.and_then(|()| self.flush()) {
-            Ok(()) => Ok(()),
-            Err(error) => self.send(Err(error)),
-        };
+        match result.and_then(|()| self.flush()) {
+            Ok(()) => self.whole.store(true, Ordering::Release),
+            // The client has gone, or took too long.
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::TimedOut) => {}
+            Err(error) => eprintln!("server: an answer was cut off: {error}"),
+        }
     }
 }
 
@@ -66,7 +84,7 @@ impl Write for BodyWriter {
             return Ok(());
         }
         let chunk = std::mem::take(&mut self.buffer);
-        self.send(Ok(chunk.into()))
+        self.send(chunk.into())
     }
 }
 
@@ -75,7 +93,15 @@ impl hyper::body::Body for Chunks {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+        match self.chunks.poll_recv(context) {
+            Poll::Ready(Some(chunk)) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            Poll::Ready(None) if !self.ended && !self.whole.load(Ordering::Acquire) => {
+                self.ended = true;
+                Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -98,5 +124,11 @@ mod tests {
         assert_eq!(read(many).await.unwrap(), 1_000_000);
         assert_eq!(read(|_| Ok(())).await.unwrap(), 0);
         assert!(read(move |out| many(out).and(Err(io::Error::other("a block is missing")))).await.is_err());
+        let gone = move |out: &mut BodyWriter| many(out).and(Err(io::ErrorKind::TimedOut.into()));
+        assert!(read(gone).await.is_err(), "a client that was too slow does not take a part for the whole");
+        // A job that panics never says that it is whole.
+        let (writer, body) = body();
+        drop(writer);
+        assert!(axum::body::to_bytes(body, usize::MAX).await.is_err());
     }
 }

@@ -198,7 +198,7 @@ pub(crate) async fn receipts(State(shared): State<Arc<Shared>>, id: PathOf<Strin
 pub(crate) async fn evidence(State(shared): State<Arc<Shared>>, id: PathOf<String>) -> Result<Response> {
     let Path(id) = id?;
     let car = shared
-        .read(move |shared| {
+        .read_long(move |shared| {
             let id = shared.snapshot()?.token(&id)?.id;
             let deployment = &shared.state.deployment;
             let reader = ChainReader::open(shared.state.rpc.clone(), deployment.token).map_err(EngineError::from)?;

@@ -46,8 +46,12 @@ impl<W: Write> CarWriter<W> {
         Ok(CarWriter { out })
     }
 
-    /// Appends a block. Its hash is not looked at: who reads it will.
+    /// Appends a block. Its hash is not looked at: who reads it will. One that no reader takes is an error.
     pub fn put(&mut self, block: &Block) -> io::Result<()> {
+        if block.bytes.len() > MAX_BLOCK_BYTES {
+            let reason = format!("block {} is larger than {MAX_BLOCK_BYTES} bytes", block.cid);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         let mut start = Vec::new();
         put_varint(&mut start, (block.cid.encoded_len() + block.bytes.len()) as u64);
         start.extend_from_slice(&block.cid.to_bytes());
@@ -103,11 +107,6 @@ impl<R: Read> CarReader<R> {
     /// The roots that the header names.
     pub fn roots(&self) -> &[Cid] {
         &self.roots
-    }
-
-    /// Where the next section starts, in bytes from the start of the file.
-    pub fn offset(&self) -> u64 {
-        self.offset
     }
 
     /// The next block, and where in the file its bytes start.
@@ -184,11 +183,6 @@ impl CarBlocks {
     /// The roots that the header names.
     pub fn roots(&self) -> &[Cid] {
         &self.roots
-    }
-
-    /// The CIDs of all blocks.
-    pub fn cids(&self) -> impl Iterator<Item = &Cid> {
-        self.places.keys()
     }
 }
 

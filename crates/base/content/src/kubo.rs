@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
-use enliven_types::{Block, Cid};
+use enliven_types::{Block, Cid, Digest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
@@ -17,7 +17,6 @@ use crate::{BlockStore, CarWriter, ContentError, KuboConfig, MAX_BLOCK_BYTES, Mi
 const PART_BYTES: usize = 16 << 20;
 /// The longest answer that is read, blocks aside.
 const MAX_ANSWER: u64 = 1 << 20;
-const BOUNDARY: &str = "enliven-car-5f1d0b7c";
 
 /// The blocks of a Kubo node, and what it pins.
 ///
@@ -54,28 +53,23 @@ impl Kubo {
         struct Version {
             version: String,
         }
-        Ok(self.ask::<Version>("version", &[], &[])?.version)
+        Ok(self.ask::<Version>("version", &[], None)?.version)
     }
 
     /// Pins a root and all that it leads to, which must be on the node.
     pub fn pin(&self, root: &Cid, name: &str) -> Result<(), ContentError> {
         let cid = root.to_string();
         let arguments = [("arg", cid.as_str()), ("recursive", "true"), ("name", name), ("offline", "true")];
-        self.run("pin/add", &arguments, &[]).map(drop)
+        self.run("pin/add", &arguments, None).map(drop)
     }
 
     /// Whether a root is pinned with all that it leads to.
     pub fn is_pinned(&self, root: &Cid) -> Result<bool, ContentError> {
-        match self.call("pin/ls", &[("arg", &root.to_string()), ("type", "recursive")], &[]) {
+        match self.call("pin/ls", &[("arg", &root.to_string()), ("type", "recursive")], None) {
             Ok(_) => Ok(true),
             Err(Failed::Said(message)) if message.contains("not pinned") => Ok(false),
             Err(failed) => Err(self.error("pin/ls", failed)),
         }
-    }
-
-    /// Takes a pin away; the node's garbage collection may then delete what nothing else pins.
-    pub fn unpin(&self, root: &Cid) -> Result<(), ContentError> {
-        self.run("pin/rm", &[("arg", &root.to_string())], &[]).map(drop)
     }
 
     /// Publishes a root under the IPNS name of a key, which is made if the node does not have it; the name.
@@ -90,31 +84,31 @@ impl Kubo {
         struct Named {
             name: String,
         }
-        let known: Keys = self.ask("key/list", &[], &[])?;
+        let known: Keys = self.ask("key/list", &[], None)?;
         if !known.keys.iter().any(|known| known.name == key) {
-            self.run("key/gen", &[("arg", key), ("type", "ed25519")], &[])?;
+            self.run("key/gen", &[("arg", key), ("type", "ed25519")], None)?;
         }
         let path = format!("/ipfs/{root}");
         let arguments = [("arg", path.as_str()), ("key", key), ("allow-offline", "true"), ("resolve", "false")];
-        Ok(self.ask::<Named>("name/publish", &arguments, &[])?.name)
+        Ok(self.ask::<Named>("name/publish", &arguments, None)?.name)
     }
 
     fn ask<T: DeserializeOwned>(
         &self,
         method: &'static str,
         arguments: &[(&str, &str)],
-        body: &[u8],
+        form: Option<Form<'_>>,
     ) -> Result<T, ContentError> {
-        let answer = self.run(method, arguments, body)?;
+        let answer = self.run(method, arguments, form)?;
         serde_json::from_slice(&answer).map_err(|error| self.error(method, Failed::Other(error.to_string())))
     }
 
-    fn run(&self, method: &str, arguments: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, ContentError> {
-        self.call(method, arguments, body).map_err(|failed| self.error(method, failed))
+    fn run(&self, method: &str, arguments: &[(&str, &str)], form: Option<Form<'_>>) -> Result<Vec<u8>, ContentError> {
+        self.call(method, arguments, form).map_err(|failed| self.error(method, failed))
     }
 
     /// One call; its answer.
-    fn call(&self, method: &str, arguments: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, Failed> {
+    fn call(&self, method: &str, arguments: &[(&str, &str)], form: Option<Form<'_>>) -> Result<Vec<u8>, Failed> {
         let mut request = self.agent.post(format!("{}/api/v0/{method}", self.url));
         for (name, value) in arguments {
             request = request.query(name, value);
@@ -122,10 +116,11 @@ impl Kubo {
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        let sent = if body.is_empty() {
-            request.send_empty()
-        } else {
-            request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}")).send(body)
+        let sent = match form {
+            None => request.send_empty(),
+            Some(Form { boundary, body }) => {
+                request.header("content-type", format!("multipart/form-data; boundary=\"{boundary}\"")).send(body)
+            }
         };
         let mut response = sent.map_err(|error| Failed::Other(error.to_string()))?;
         let status = response.status().as_u16();
@@ -151,17 +146,22 @@ impl Kubo {
     fn import(&self, blocks: &[Block]) -> Result<(), ContentError> {
         let method = "dag/import";
         let Some(first) = blocks.first() else { return Ok(()) };
+        let other = |error: std::io::Error| self.error(method, Failed::Other(error.to_string()));
+        let mut car = CarWriter::new(Vec::new(), &[first.cid]).map_err(other)?;
+        blocks.iter().try_for_each(|block| car.put(block)).map_err(other)?;
+        let car = car.finish().map_err(other)?;
+        // No file holds its own hash, so nothing in it ends the part.
+        let boundary = Digest::sha256(&car).to_string();
         let mut body = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blocks.car\"\r\n\
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blocks.car\"\r\n\
              Content-Type: application/vnd.ipld.car\r\n\r\n"
         )
         .into_bytes();
-        let other = |error: std::io::Error| self.error(method, Failed::Other(error.to_string()));
-        let mut car = CarWriter::new(&mut body, &[first.cid]).map_err(other)?;
-        blocks.iter().try_for_each(|block| car.put(block)).map_err(other)?;
-        car.finish().map_err(other)?;
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-        let answer = self.run(method, &[("pin-roots", "false"), ("stats", "true")], &body)?;
+        body.extend_from_slice(&car);
+        drop(car);
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        let form = Form { boundary: &boundary, body: &body };
+        let answer = self.run(method, &[("pin-roots", "false"), ("stats", "true")], Some(form))?;
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Line {
@@ -187,6 +187,12 @@ impl Kubo {
     }
 }
 
+/// What is sent with a call.
+struct Form<'a> {
+    boundary: &'a str,
+    body: &'a [u8],
+}
+
 /// Why a call failed.
 enum Failed {
     /// The node said so.
@@ -204,7 +210,7 @@ impl fmt::Debug for Kubo {
 impl BlockStore for Kubo {
     fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ContentError> {
         check_hash_kind(cid)?;
-        let bytes = match self.call("block/get", &[("arg", &cid.to_string()), ("offline", "true")], &[]) {
+        let bytes = match self.call("block/get", &[("arg", &cid.to_string()), ("offline", "true")], None) {
             Ok(bytes) => bytes,
             Err(Failed::Said(message)) if is_not_found(&message) => return Ok(None),
             Err(failed) => return Err(self.error("block/get", failed)),
@@ -234,7 +240,7 @@ impl BlockStore for Kubo {
 
     fn has(&self, cid: &Cid) -> Result<bool, ContentError> {
         check_hash_kind(cid)?;
-        match self.call("block/stat", &[("arg", &cid.to_string()), ("offline", "true")], &[]) {
+        match self.call("block/stat", &[("arg", &cid.to_string()), ("offline", "true")], None) {
             Ok(_) => Ok(true),
             Err(Failed::Said(message)) if is_not_found(&message) => Ok(false),
             Err(failed) => Err(self.error("block/stat", failed)),
@@ -247,7 +253,14 @@ impl Mirror for Kubo {
         format!("Kubo at {}", self.url)
     }
 
-    fn keep(&self, root: &Cid, name: &str, blocks: &dyn BlockStore, new: &[Cid]) -> Result<(), ContentError> {
+    fn keep(
+        &self,
+        root: &Cid,
+        name: &str,
+        before: Option<&Cid>,
+        blocks: &dyn BlockStore,
+        new: &[Cid],
+    ) -> Result<(), ContentError> {
         let (mut part, mut size) = (Vec::new(), 0);
         for cid in new {
             let block = Block { cid: *cid, bytes: fetch(blocks, cid)? };
@@ -259,7 +272,16 @@ impl Mirror for Kubo {
             }
         }
         self.import(&part)?;
+        if let Some(before) = before {
+            // Looks only at what the root before does not lead to; all of an older collection would take minutes.
+            let (from, to) = (before.to_string(), root.to_string());
+            self.run("pin/update", &[("arg", &from), ("arg", &to), ("unpin", "false"), ("offline", "true")], None)?;
+        }
         self.pin(root, name)
+    }
+
+    fn has_root(&self, root: &Cid) -> Result<bool, ContentError> {
+        self.is_pinned(root)
     }
 
     fn announce(&self, directory: &Cid) -> Result<Option<String>, ContentError> {

@@ -145,7 +145,11 @@ impl Mirror for PinningService {
         format!("the pinning service {}", self.endpoint)
     }
 
-    fn keep(&self, root: &Cid, name: &str, _: &dyn BlockStore, _: &[Cid]) -> Result<(), ContentError> {
+    fn has_root(&self, root: &Cid) -> Result<bool, ContentError> {
+        Ok(self.known(root)?.is_some_and(|pin| pin.status == Status::Pinned))
+    }
+
+    fn keep(&self, root: &Cid, name: &str, _: Option<&Cid>, _: &dyn BlockStore, _: &[Cid]) -> Result<(), ContentError> {
         let begun = Instant::now();
         let mut pin = match self.known(root)? {
             Some(pin) => pin,

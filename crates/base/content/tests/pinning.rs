@@ -60,10 +60,12 @@ fn pins_are_asked_for_once_and_waited_for() {
     let service = Service::start();
     let client = service.client("secret");
     let blocks = MemoryBlocks::new();
-    let keep = |text: &str, name: &str| client.keep(&cid_of(Codec::DagCbor, text.as_bytes()), name, &blocks, &[]);
+    let keep = |text: &str, name: &str| client.keep(&cid_of(Codec::DagCbor, text.as_bytes()), name, None, &blocks, &[]);
     client.check().unwrap();
     keep("one", "pinned-epoch 1").unwrap();
     keep("one", "pinned-epoch 1").unwrap();
+    let root = |text: &str| cid_of(Codec::DagCbor, text.as_bytes());
+    assert!(client.has_root(&root("one")).unwrap() && !client.has_root(&root("none")).unwrap());
     let error = keep("two", "failed-epoch 2").unwrap_err().to_string();
     assert!(error.contains("it failed to pin bafy"), "{error}");
     let error = keep("three", "pinning-epoch 3").unwrap_err().to_string();

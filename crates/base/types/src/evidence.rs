@@ -5,8 +5,8 @@ use crate::{Block, Cid, Codec, Digest, Report, to_cbor};
 
 /// What the chain knows of a collection, so that it can be checked without a connection to it.
 ///
-/// Everything in it is proven by the header of one block ([`StateProof`]) or by signatures ([`AcceptedEpoch`]); so who
-/// knows the hash of that block needs to trust nothing else.
+/// What it says of tokens is proven by the header of one block ([`StateProof`]) and by signatures ([`AcceptedEpoch`]); so
+/// who knows the hash of that block needs to trust nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
@@ -214,8 +214,8 @@ pub struct CommitteeConfig {
     pub signers: Vec<Address>,
     /// How many of them a report needs.
     pub threshold: u8,
-    /// The x and y of the group's key, if there is one that may sign in the signers' place; in [`Evidence`] only where
-    /// it did.
+    /// The x and y of the group's key, if there is one that may sign in the signers' place; in [`Evidence`] about tokens
+    /// only where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_key: Option<FixedBytes<64>>,
     /// The signers who were ejected since, as bits. What they signed before was good.

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use enliven_content::EmbeddedBlocks;
-use enliven_engine::{Plan, kept_up_to};
+use enliven_engine::{Plan, kept_at};
 use enliven_store::{EmbeddedStore, Store, Table};
 use serde::Serialize;
 
@@ -92,8 +92,14 @@ fn mirrors(folder: &std::path::Path, plan: &Plan) -> Result<String, CliError> {
     let mut lines = Vec::new();
     for mirror in list {
         let place = mirror.place();
-        let kept = kept_up_to(&*data.store, &place)?;
-        lines.push(format!("{place}: {}, has the epochs up to {kept}", mirror.check()?));
+        let has = match kept_at(&*data.store, &place)? {
+            None => "has no epoch yet".to_string(),
+            Some((epoch, root)) if mirror.has_root(&root)? => format!("has the epochs up to {epoch}"),
+            Some((epoch, _)) => {
+                format!("was given the epochs up to {epoch} and has lost them; the next epoch brings all")
+            }
+        };
+        lines.push(format!("{place}: {}, {has}", mirror.check()?));
     }
     Ok(lines.join("\n"))
 }

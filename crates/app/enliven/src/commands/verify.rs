@@ -128,8 +128,8 @@ fn light_table(verdict: &LightVerdict) -> String {
             text,
             "token {} ({}): {}; change {} in epoch {}{held}",
             token.token_id,
-            token.subject,
-            traits.join(", "),
+            token.subject.replace('\n', " "),
+            traits.join(", ").replace('\n', " "),
             token.sequence,
             token.epoch
         );
@@ -145,5 +145,7 @@ fn line(text: &mut String, step: &dyn Debug, passed: Option<bool>, detail: &str)
         None => "-",
     };
     let name = format!("{step:?}").to_lowercase();
+    // Of a file from elsewhere: one line, whatever it says.
+    let detail = detail.replace('\n', " ");
     let _ = writeln!(text, "  {name:<13} {sign:<7} {detail}");
 }
