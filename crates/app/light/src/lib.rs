@@ -4,7 +4,7 @@
 //! the storage the state root and the directory, the state root the token's leaf, the leaf the latest receipt, the
 //! receipt its history and the metadata; `enliven verify` without `--light` recomputes the decisions themselves.
 //!
-//! [`LightVerifier`] reads blocks from any [`BlockStore`]; each is hashed again.
+//! [`LightVerifier`] reads blocks from any `BlockStore`; each is hashed again.
 
 mod steps;
 mod verdict;
