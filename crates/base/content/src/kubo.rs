@@ -272,12 +272,15 @@ impl Mirror for Kubo {
             }
         }
         self.import(&part)?;
-        if let Some(before) = before {
-            // Looks only at what the root before does not lead to; all of an older collection would take minutes.
-            let (from, to) = (before.to_string(), root.to_string());
-            self.run("pin/update", &[("arg", &from), ("arg", &to), ("unpin", "false"), ("offline", "true")], None)?;
+        let Some(before) = before else { return self.pin(root, name) };
+        // As a run leaves it that ended before it could note it; the node refuses to do it twice.
+        if self.is_pinned(root)? {
+            return Ok(());
         }
-        self.pin(root, name)
+        // Looks only at what the root before does not lead to, where a new pin, or a name for this one, would have the
+        // node read the whole collection again.
+        let (from, to) = (before.to_string(), root.to_string());
+        self.run("pin/update", &[("arg", &from), ("arg", &to), ("unpin", "false"), ("offline", "true")], None).map(drop)
     }
 
     fn has_root(&self, root: &Cid) -> Result<bool, ContentError> {
