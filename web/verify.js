@@ -3248,10 +3248,12 @@ function checkHistory(blocks, proof, latest, epoch) {
     [cid, later] = [later.previous, before];
   }
 }
-function ownFault({ version, epoch, previous, score, attribution, before, state }) {
+function ownFault({ version, epoch, previous, cut, score, attribution, before, state }) {
   if (version !== 1n) return `version ${version} is not known`;
   const sum = attribution.parts.reduce((sum2, part) => sum2 + part, attribution.base);
   if (sum !== score.units) return `the attributions sum to ${sum}, the score is ${score.units}`;
+  if (cut.codec !== CODEC.dagCbor) return `its cut ${cut} is a CID of another kind`;
+  if (state.metadata.codec !== CODEC.raw) return `its metadata ${state.metadata} is a CID of another kind`;
   if (state.epoch !== epoch) return `its state is of epoch ${state.epoch}, the receipt of epoch ${epoch}`;
   if (previous === null && (state.sequence !== 1n || before.length !== 0)) {
     return "a mint has sequence 1 and no traits before";
@@ -3619,6 +3621,7 @@ function checkContent(files, { token_id: id, receipt: receipt2 }, latest, state)
   return { token, files: count };
 }
 function checkFiles(files, metadata) {
+  if (metadata.codec !== CODEC.raw) throw new Fault(`the JSON ${metadata} is not a raw block`);
   const json = readJson(`the JSON ${metadata}`, files.read(metadata));
   const links = /* @__PURE__ */ new Map();
   for (const text2 of namedFiles(json)) {

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use enliven_chain::ChainReader;
 use enliven_content::{BlockStore, CarReader, CarWriter, Directory, Link, MemoryBlocks};
-use enliven_engine::{ExportScope, Scope, Verifier, export};
+use enliven_engine::{Events, ExportScope, Published, Scope, Verifier, export};
 use enliven_light::{Anchor, LightVerifier};
-use enliven_types::{Block, Codec, Digest};
+use enliven_types::{Block, Codec, Cut, Digest, Event, Segment};
 
-use crate::Row;
-use crate::world::run;
+use crate::world::{Run, run};
+use crate::{Row, peers};
 
 /// Directories, CAR files, and the light and the full check.
 pub fn content() -> Vec<Row> {
@@ -19,7 +19,9 @@ pub fn content() -> Vec<Row> {
         rows.extend(directory(entries));
     }
     rows.extend(car());
-    rows.extend(verify());
+    let found = run(1, "2024-01-01", u64::MAX, 4);
+    rows.extend(segments(&found));
+    rows.extend(verify(&found));
     rows
 }
 
@@ -104,9 +106,64 @@ fn car() -> Vec<Row> {
     ]
 }
 
+/// The events of the first epoch, all before 2024, and of the last, a month; beside Parquet and gzip.
+fn segments(found: &Run) -> Vec<Row> {
+    let reader = ChainReader::open(found.rpc.clone(), found.token).expect("the token is there");
+    let reports = reader.reports().expect("the chain answers");
+    let published = Published::new(&*found.blocks);
+    let cut = |place: usize| published.cut(reports[place].signed.report.cut).expect("it is there");
+    let read = |cut: &Cut| -> (Vec<Vec<u8>>, Events) {
+        let segments = cut.segments.iter().map(|cid| found.blocks.get(cid).expect("it reads").expect("it is there"));
+        let segments: Vec<Vec<u8>> = segments.collect();
+        let events = segments.iter().flat_map(|bytes| Segment::unpack(bytes).expect("it is a segment")).collect();
+        (segments, events)
+    };
+    let mut rows = Vec::new();
+    for (name, place) in [("all", 0), ("month", reports.len() - 2)] {
+        let (segments, events) = read(&cut(place));
+        let lines: Vec<u8> = events.iter().flat_map(|(_, json)| [json.as_slice(), b"\n"].concat()).collect();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("events.jsonl");
+        std::fs::write(&path, &lines).expect("room on disk");
+        let peer = peers::run("segments.py", &["duckdb==2.0.1"], &[&path]);
+        let of_event = |bytes: f64| bytes / events.len() as f64;
+        let ours = of_event(segments.iter().map(Vec::len).sum::<usize>() as f64);
+        let id = format!("content.segments.{name}");
+        for (what, peer_name) in [("parquet", "Parquet, zstd (DuckDB)"), ("gzip", "gzip -9 of JSON lines")] {
+            let theirs = of_event(peer[what].as_f64().expect("a size"));
+            rows.push(Row::at_most(&format!("{id}.{what}"), "bytes/event", ours, theirs, peer_name, 1.0));
+        }
+        let json = of_event(lines.len() as f64);
+        rows.push(Row::at_most(&format!("{id}.json"), "bytes/event", ours, json, "JSON lines", 0.1));
+        if name == "all" {
+            let per_s = |begin: Instant| events.len() as f64 / begin.elapsed().as_secs_f64();
+            let begin = Instant::now();
+            assert_eq!(Segment::pack(&events).len(), segments.len());
+            let packed = per_s(begin);
+            let begin = Instant::now();
+            let unpacked: usize =
+                segments.iter().map(|bytes| Segment::unpack(bytes).expect("it is a segment").len()).sum();
+            let unpacked = (unpacked, per_s(begin));
+            let begin = Instant::now();
+            let parsed = events.iter().filter(|(event, json)| Event::from_bytes(json).as_ref() == Ok(event)).count();
+            let parsed = (parsed, per_s(begin));
+            assert_eq!((unpacked.0, parsed.0), (events.len(), events.len()));
+            rows.push(Row::at_least("content.segments.pack", "events/s", packed, parsed.1, "reading JSON lines", 1.0));
+            rows.push(Row::at_least(
+                "content.segments.unpack",
+                "events/s",
+                unpacked.1,
+                parsed.1,
+                "reading JSON lines",
+                0.5,
+            ));
+        }
+    }
+    rows
+}
+
 /// The football example since 2024: one token's file, and the whole collection recomputed from a file.
-fn verify() -> Vec<Row> {
-    let found = run(1, "2024-01-01", u64::MAX, 4);
+fn verify(found: &Run) -> Vec<Row> {
     let reader = ChainReader::open(found.rpc.clone(), found.token).expect("the token is there");
     let write = |scope: &ExportScope| {
         let mut car = Vec::new();

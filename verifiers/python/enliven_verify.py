@@ -374,6 +374,9 @@ def _check_receipt(receipt):
         raise ValueError(f"a receipt is of version {receipt.version}")
     if receipt.attribution.base + sum(receipt.attribution.parts) != receipt.score.units:
         raise ValueError(f"the attribution of the receipt of epoch {receipt.epoch} does not sum to its score")
+    for what, link, codec in (("cut", receipt.cut, cid.DAG_CBOR), ("metadata", receipt.state.metadata, cid.RAW)):
+        if link.codec != codec:
+            raise ValueError(f"the {what} {link} of the receipt of epoch {receipt.epoch} is a CID of another kind")
     if receipt.state.epoch != receipt.epoch:
         raise ValueError(f"the state in the receipt of epoch {receipt.epoch} is of epoch {receipt.state.epoch}")
     if receipt.previous is None:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Tests of the verifier: python3 test_verify.py [TAMPERED.jsonl]
+"""Tests of the verifier: python3 test_verify.py [VARIANTS.jsonl...]
 
-Known answers of each building block, the golden file, and with an argument every tampered variant of it: a line of
-JSON with `name`, `root` (CID), `blocks` (CID to hexadecimal bytes, or null for a block that is left out; they
-replace those of the golden file) and `fails_at`, the step at which the check must fail.
+Known answers of each building block, the golden files, and every variant of the files that are named: a line of JSON with
+`name`, `root` (CID), `blocks` (CID to hexadecimal bytes, or null for a block that is left out) and `fails_at`, the step
+at which the check must fail, or null. The blocks replace those of the golden file; with `token` and `block_hash` they
+are all that there is.
 """
 
 import functools
@@ -611,7 +612,9 @@ def check_variants(path):
             variant = json.loads(line)
             blocks = {cid.from_text(key): None if data is None else bytes.fromhex(data)
                       for key, data in variant["blocks"].items()}
-            outcome = enliven_verify.verify(Overlay(golden, blocks), cid.from_text(variant["root"]), token, block_hash)
+            whole, known = (golden, (token, block_hash)) if "token" not in variant else ({}, (
+                bytes.fromhex(variant["token"][2:]), bytes.fromhex(variant["block_hash"][2:])))
+            outcome = enliven_verify.verify(Overlay(whole, blocks), cid.from_text(variant["root"]), *known)
             count += 1
             if outcome["failed_at"] != variant["fails_at"]:
                 wrong.append(f"{variant['name']}: fails at {outcome['failed_at']} ({outcome['error']}), "
@@ -641,9 +644,11 @@ def main(arguments):
     variants, wrong = 0, []
     if arguments:
         remember()
-        variants, wrong = check_variants(arguments[0])
-        if variants < LEAST_VARIANTS:
-            failures.append(f"{arguments[0]} has {variants} variants, fewer than {LEAST_VARIANTS}")
+    for path in arguments:
+        count, disagreeing = check_variants(path)
+        variants, wrong = variants + count, wrong + disagreeing
+    if arguments and variants < LEAST_VARIANTS:
+        failures.append(f"{variants} variants, fewer than {LEAST_VARIANTS}")
     for line in failures + wrong:
         print(line)
     seconds = time.monotonic() - started

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-const BASE: [&str; 2] = ["enliven-store", "enliven-content"];
+const BASE: [&str; 3] = ["enliven-database", "enliven-store", "enliven-content"];
 const ROOMS: [&str; 8] = [
     "enliven-sources",
     "enliven-features",
@@ -39,11 +39,13 @@ fn imports() -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn types_imports_nothing_and_the_base_imports_types() {
+fn the_base_imports_types_and_the_database() {
     let imports = imports();
-    assert!(imports["enliven-types"].is_empty());
-    for name in BASE {
-        assert_eq!(imports[name], ["enliven-types"], "{name}");
+    for name in ["enliven-types", "enliven-database"] {
+        assert!(imports[name].is_empty(), "{name}");
+    }
+    for name in ["enliven-store", "enliven-content"] {
+        assert_eq!(imports[name], ["enliven-database", "enliven-types"], "{name}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 import { Fault, compare, concat, hex, keccak, same, toUtf8, word } from "./bytes.ts";
 import type { Blocks } from "./car.ts";
-import type { Cid } from "./cid.ts";
+import { CODEC, type Cid } from "./cid.ts";
 import type { TokenProof } from "./evidence.ts";
 import { type Reader, digest, i64, link, list, nullable, oneOf, readRecord, record, text, u32, u64, u8 } from "./record.ts";
 
@@ -108,10 +108,12 @@ export function checkHistory(blocks: Blocks, proof: TokenProof, latest: Receipt,
 }
 
 /** What is wrong with a receipt by itself; null if nothing is. */
-function ownFault({ version, epoch, previous, score, attribution, before, state }: Receipt): string | null {
+function ownFault({ version, epoch, previous, cut, score, attribution, before, state }: Receipt): string | null {
   if (version !== 1n) return `version ${version} is not known`;
   const sum = attribution.parts.reduce((sum, part) => sum + part, attribution.base);
   if (sum !== score.units) return `the attributions sum to ${sum}, the score is ${score.units}`;
+  if (cut.codec !== CODEC.dagCbor) return `its cut ${cut} is a CID of another kind`;
+  if (state.metadata.codec !== CODEC.raw) return `its metadata ${state.metadata} is a CID of another kind`;
   if (state.epoch !== epoch) return `its state is of epoch ${state.epoch}, the receipt of epoch ${epoch}`;
   if (previous === null && (state.sequence !== 1n || before.length !== 0)) {
     return "a mint has sequence 1 and no traits before";

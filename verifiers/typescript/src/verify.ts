@@ -211,6 +211,7 @@ function checkContent(
 
 /** Reads a JSON and sees to it that the files are there that it names; how many there are. */
 function checkFiles(files: UnixFs, metadata: Cid): number {
+  if (metadata.codec !== CODEC.raw) throw new Fault(`the JSON ${metadata} is not a raw block`);
   const json = readJson(`the JSON ${metadata}`, files.read(metadata));
   const links = new Map<string, Cid>();
   for (const text of namedFiles(json)) {

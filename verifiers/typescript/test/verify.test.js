@@ -109,6 +109,23 @@ test("no byte can be changed unseen, and nothing throws", async () => {
   }
 });
 
+// What a quorum signed although it is not so: each line is a file of its own.
+const signed = process.env.ENLIVEN_SIGNED;
+test("what was signed wrongly fails at its step", { skip: signed ? false : "ENLIVEN_SIGNED is not set" }, async () => {
+  const wrong = [];
+  let count = 0;
+  for await (const line of createInterface({ input: createReadStream(signed) })) {
+    const { name, token, block_hash: hash, root, blocks, fails_at } = JSON.parse(line);
+    const file = carOf([CID.parse(root)], Object.entries(blocks).map(([cid, bytes]) => [CID.parse(cid), Buffer.from(bytes, "hex")]));
+    const verdict = await verifyCar(file, token, { hash });
+    const found = failedAt(verdict);
+    if (found !== fails_at) wrong.push(`${name}: wanted ${fails_at}, found ${found}: ${JSON.stringify(verdict.checks)}`);
+    count++;
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(count >= 60, `${count} files`);
+});
+
 const tampered = process.env.ENLIVEN_TAMPERED;
 test("every variant fails at its step", { skip: tampered ? false : "ENLIVEN_TAMPERED is not set" }, async () => {
   const golden = readCar(car);

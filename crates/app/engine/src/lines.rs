@@ -1,4 +1,4 @@
-//! Lines of canonical JSON in blocks that others can fetch: events of a cut, rows of a table.
+//! The rows of a table in blocks that others can fetch: lines of canonical JSON.
 
 use enliven_types::{Block, Codec};
 

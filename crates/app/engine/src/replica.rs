@@ -10,13 +10,12 @@ use enliven_metadata::{CardInput, Renderer};
 use enliven_policy::Inputs;
 use enliven_provenance::{MerkleTree, receipts_root};
 use enliven_types::{
-    Block, Cid, Cut, CutPartition, Decision, Digest, Event, FeatureVector, HoldReason, Receipt, Report, Score,
+    Block, Cid, Cut, CutPartition, Decision, Digest, Event, FeatureVector, HoldReason, Receipt, Report, Score, Segment,
     Timestamp, TokenState, TraitValue, leaf_hash,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::lines::pack;
 use crate::{CutSpec, EngineError, Plan, Stage, Timings};
 
 /// One token as the replica knows it.
@@ -338,7 +337,7 @@ impl Replica {
     }
 
     fn make_cut(&self, spec: &CutSpec, events: &[(Event, Vec<u8>)], blocks: &mut Vec<Block>) -> Block {
-        let segments = pack(events.iter().map(|(_, bytes)| bytes));
+        let segments = Segment::pack(events);
         let cut = Cut {
             version: 1,
             epoch: spec.epoch,

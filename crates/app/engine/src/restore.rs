@@ -11,7 +11,7 @@ use enliven_features::Tables;
 use enliven_metadata::Renderer;
 use enliven_provenance::check_link;
 use enliven_sources::MAX_TABLE_ROWS;
-use enliven_types::{Cid, Codec, Cut, CutPartition, Digest, Event, Receipt, from_cbor, from_json_strict};
+use enliven_types::{Cid, Codec, Cut, CutPartition, Digest, Event, Receipt, Segment, from_cbor, from_json_strict};
 
 use crate::lines::unpack;
 use crate::replica::push_history;
@@ -160,14 +160,11 @@ impl<'a> Published<'a> {
             if events.len() as u64 >= count {
                 return Err(wrong("more".into()));
             }
-            for line in self.lines("segment of events", segment)? {
-                let line = line.as_slice();
-                let event = Event::from_bytes(line).map_err(|error| EngineError::Record {
-                    what: "event".into(),
-                    reason: format!("number {} of the cut of epoch {}: {error}", events.len(), cut.epoch),
-                })?;
-                events.push((event, line.to_vec()));
-            }
+            let unpacked = Segment::unpack(&self.block("segment of events", segment)?);
+            events.extend(unpacked.map_err(|error| EngineError::Record {
+                what: "segment of events".into(),
+                reason: format!("{segment} of the cut of epoch {}: {error}", cut.epoch),
+            })?);
         }
         if events.len() as u64 != count {
             return Err(wrong(events.len().to_string()));

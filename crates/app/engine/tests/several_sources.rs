@@ -154,7 +154,8 @@ fn it_runs_resumes_and_is_verified() {
     let known = [("goals", 0), ("results", 0), ("results", 1), ("sales", 0)];
     assert_eq!(names, known.map(|(name, number)| (name.to_string(), number)));
     for scope in [Scope::All, Scope::One(1), Scope::One(23)] {
-        let verdict = Verifier::new(calm.rpc(), calm.publisher.deployment().token, &*calm.blocks).run(scope, |_, _| {});
+        let verdict =
+            Verifier::new(calm.rpc(), calm.publisher.deployment().token, &*calm.blocks).run(scope.clone(), |_, _| {});
         assert!(verdict.passed, "{scope:?}: {verdict:#?}");
     }
 
@@ -194,8 +195,8 @@ fn a_running_collection_adopts_another_definition() {
     world.reopen();
     world.run(3);
     for scope in [Scope::All, Scope::One(5), Scope::One(13), Scope::One(14), Scope::Last] {
-        let verdict =
-            Verifier::new(world.rpc(), world.publisher.deployment().token, &*world.blocks).run(scope, |_, _| {});
+        let verdict = Verifier::new(world.rpc(), world.publisher.deployment().token, &*world.blocks)
+            .run(scope.clone(), |_, _| {});
         assert!(verdict.passed, "{scope:?}: {verdict:#?}");
     }
     // The features are those that the new definition has over the same events from the start.
@@ -242,8 +243,8 @@ fn a_definition_is_taken_up_again() {
     world.reopen();
     world.run(1);
     for scope in [Scope::All, Scope::One(34), Scope::One(36), Scope::Last] {
-        let verdict =
-            Verifier::new(world.rpc(), world.publisher.deployment().token, &*world.blocks).run(scope, |_, _| {});
+        let verdict = Verifier::new(world.rpc(), world.publisher.deployment().token, &*world.blocks)
+            .run(scope.clone(), |_, _| {});
         assert!(verdict.passed, "{scope:?}: {verdict:#?}");
     }
     let mut whole = World::over(first(), &files(|_| 0));

@@ -38,7 +38,7 @@ fn an_honest_collection_verifies_whole_and_by_epoch() {
     let world = HONEST.lock().unwrap();
     let root = world.engine.replica().root();
     for scope in [Scope::All, Scope::Last, Scope::One(1), Scope::One(2), Scope::One(13)] {
-        let verdict = verify(world.rpc(), &world, &*world.blocks, scope);
+        let verdict = verify(world.rpc(), &world, &*world.blocks, scope.clone());
         assert!(verdict.passed, "{scope:?}: {verdict:#?}");
         if scope != Scope::One(1) && scope != Scope::One(2) && scope != Scope::One(13) {
             assert_eq!(verdict.root, Some(root));
@@ -46,6 +46,33 @@ fn an_honest_collection_verifies_whole_and_by_epoch() {
     }
     let verdict = verify(world.rpc(), &world, &*world.blocks, Scope::One(EPOCHS + 1));
     assert_eq!(failed_at(&verdict).0, Step::Reports);
+}
+
+#[test]
+fn a_check_goes_on_where_it_ended() {
+    let world = HONEST.lock().unwrap();
+    let root = world.engine.replica().root();
+    let mut reports = Vec::new();
+    let token = world.publisher.deployment().token;
+    let whole = Verifier::new(world.rpc(), token, &*world.blocks);
+    assert!(whole.run(Scope::All, |report, last| reports.push((report.clone(), last))).passed);
+    assert_eq!((reports.len() as u64, reports[4].0.epoch, reports[4].1), (EPOCHS, 5, EPOCHS));
+    for place in [0, 11, reports.len() - 1] {
+        let scope = Scope::After(Box::new(reports[place].0.clone()));
+        let verdict = verify(world.rpc(), &world, &*world.blocks, scope);
+        assert!(verdict.passed, "{verdict:#?}");
+        assert_eq!((verdict.from, verdict.to, verdict.root), (place as u64 + 2, EPOCHS, Some(root)));
+    }
+    let mut other = reports[11].0.clone();
+    other.directory.0[0] ^= 1;
+    let mut none = reports[0].0.clone();
+    none.epoch = 0;
+    let mut beyond = reports[0].0.clone();
+    beyond.epoch = u64::MAX;
+    for report in [other, none, beyond] {
+        let verdict = verify(world.rpc(), &world, &*world.blocks, Scope::After(Box::new(report)));
+        assert_eq!(failed_at(&verdict).0, Step::Reports);
+    }
 }
 
 /// A content source that lies about one block.

@@ -119,11 +119,14 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS", value_parser = address)]
         token: Address,
         /// Where blocks come from: the URL of a trustless gateway, or the path of a block store or a CAR file.
-        #[arg(long, value_name = "URL|FILE", required_unless_present = "car")]
+        #[arg(long, value_name = "URL|FILE", required_unless_present_any = ["car", "attestation"])]
         content: Option<String>,
         /// A file of `enliven export`: its tokens are checked, or with --all every epoch is recomputed.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["content", "epoch"])]
         car: Option<PathBuf>,
+        /// An envelope of `enliven oracle attest`: whether it says what the chain says, and a quorum signed it.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["content", "epoch", "car", "block", "all"])]
+        attestation: Option<PathBuf>,
         /// The hash of the block that the file is held against, from a place that you trust.
         #[arg(long, value_name = "HASH", requires = "car")]
         block: Option<Digest>,
@@ -133,6 +136,10 @@ pub enum Command {
         /// Recompute every epoch from the first; without this, the last one.
         #[arg(long)]
         all: bool,
+        /// Where to write down how far the check has come, and go on from if it is there: only epochs that are new since
+        /// are recomputed.
+        #[arg(long, value_name = "FILE", requires = "all")]
+        resume: Option<PathBuf>,
     },
     /// Write tokens, an epoch or a whole collection as a CAR file, which `enliven verify --car` checks offline.
     Export {
@@ -148,8 +155,9 @@ pub enum Command {
     },
     /// Put the blocks of a CAR file into a data directory.
     Import {
-        /// The file.
-        file: PathBuf,
+        /// The file, or the address of a root at a gateway, such as http://127.0.0.1:8787/ipfs/bafy...
+        #[arg(value_name = "FILE|URL")]
+        from: String,
         #[command(flatten)]
         place: Place,
     },
@@ -283,6 +291,17 @@ pub enum OracleCommand {
         #[command(flatten)]
         oracle: OracleArgs,
     },
+    /// Write the committee's word on an epoch as an in-toto statement in a DSSE envelope, for tools that know no chain.
+    Attest {
+        /// The epoch; without it the last one.
+        #[arg(long, value_name = "N")]
+        epoch: Option<u64>,
+        /// Where to; without it to the terminal.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Show the P-256 keys that other tools check such an envelope with.
+    Keys,
     /// Make the token believe an oracle that was proposed long enough ago.
     TakeOn {
         /// The oracle; without it the one that is proposed.

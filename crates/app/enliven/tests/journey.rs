@@ -210,12 +210,24 @@ fn a_token_and_a_collection_leave_in_files_that_are_checked_offline() {
     let nothing = json(temp.path(), &["verify", "--car", "league/all.car", "--token", token, "--block", hash], false);
     assert!(nothing.to_string().contains("is about no token"), "{nothing}");
 
+    // The committee's word on an epoch, for tools that know no chain.
+    let attested = json(league, &["oracle", "attest", "--epoch", "3", "--out", "3.json"], true);
+    assert_eq!((number(&attested, "/epoch"), number(&attested, "/nodes")), (3, 4));
+    let newest = json(league, &["oracle", "attest"], true);
+    assert_eq!(newest["payloadType"], "application/vnd.in-toto+json");
+    let keys = json(league, &["oracle", "keys"], true);
+    assert!(keys[3]["pem"].as_str().unwrap().starts_with("-----BEGIN PUBLIC KEY-----"), "{keys}");
+    let envelope = std::fs::read_to_string(league.join("3.json")).unwrap();
+    let mut other: Value = serde_json::from_str(&envelope).unwrap();
+    other["payload"] = newest["payload"].clone();
+    std::fs::write(league.join("other.json"), other.to_string()).unwrap();
+
     // From outside, with a node and a gateway; the node is asked for the hash too.
     json(league, &["export", "--epoch", "3", "--out", "3.car"], true);
     let serving = Serving::start(league);
-    let content = format!("http://{}", serving.address);
-    let rpc = format!("{content}/rpc");
-    let outside = ["export", "1", "--out", "1.car", "--rpc", &rpc, "--token", token, "--content", &content];
+    let url = format!("http://{}", serving.address);
+    let (content, rpc) = (&url, format!("{url}/rpc"));
+    let outside = ["export", "1", "--out", "1.car", "--rpc", &rpc, "--token", token, "--content", content];
     let outside = json(temp.path(), &outside, true);
     assert_eq!(outside["block_hash"], exported["block_hash"]);
     let verdict = json(temp.path(), &["verify", "--car", "1.car", "--token", token, "--rpc", &rpc], true);
@@ -223,6 +235,22 @@ fn a_token_and_a_collection_leave_in_files_that_are_checked_offline() {
     // Of an epoch's file the chain says what it should hold.
     let content = ["verify", "--rpc", &rpc, "--token", token, "--content", "league/3.car", "--epoch", "3"];
     assert_eq!(json(temp.path(), &content, true)["passed"], true);
+    let attestation = |file: &str, succeeds: bool| {
+        json(temp.path(), &["verify", "--attestation", file, "--rpc", &rpc, "--token", token], succeeds)
+    };
+    let held = attestation("league/3.json", true);
+    assert_eq!((number(&held, "/epoch"), held["signers"].as_array().unwrap().len()), (3, 4));
+    // All that a cut leads to, from a gateway.
+    let cut = held["cut"].as_str().unwrap();
+    let fetched = json(temp.path(), &["import", &format!("{url}/ipfs/{cut}"), "--data", "fetched"], true);
+    assert_eq!((&fetched["roots"][0], number(&fetched, "/new") >= 6), (&json!(cut), true), "{fetched}");
+    let absent = format!("{url}/ipfs/bafkreigvqogxxjn3kqqlmvvamwutcab6v36srogva4ejto45fvrra27afu");
+    let absent = json(temp.path(), &["import", &absent, "--data", "fetched"], false);
+    assert!(absent["error"].as_str().unwrap().contains("no such block"), "{absent}");
+    let moved = attestation("league/other.json", false);
+    assert!(moved["error"].as_str().unwrap().contains("is not by it"), "{moved}");
+    let none = attestation("league/3.car", false);
+    assert!(none["error"].as_str().unwrap().contains("3.car"), "{none}");
     drop(serving);
 
     // The blocks find their way into another data directory.

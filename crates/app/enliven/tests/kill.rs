@@ -61,6 +61,73 @@ fn killed_fifty_times_the_run_ends_at_the_same_root() {
     println!("{kills} kills of a running process in {folders} data directories, {:.1?} in all", start.elapsed());
 }
 
+/// Kills a command at random moments, many times, and lets it end once.
+fn killed(dice: &mut u64, league: &Path, arguments: &[&str], mut after: impl FnMut()) {
+    // How long it takes is not known before: what it does is done for good in some of them.
+    let (mut kills, mut longest) = (0, 40_000);
+    while kills < 12 {
+        let mut child = enliven(league, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(roll(dice) % longest));
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        if status.signal() == Some(SIGKILL) {
+            kills += 1;
+            longest += longest / 4;
+        } else {
+            assert!(status.success(), "seed {SEED:#x}: after {kills} kills {arguments:?} fails");
+            longest /= 2;
+            kills += 1;
+        }
+        after();
+    }
+}
+
+#[test]
+fn what_is_killed_while_it_exports_imports_checks_or_sweeps_goes_on() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2025-01-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let run = json(league, &["run"], true);
+    let token = run["deployment"]["token"].as_str().unwrap();
+    let calm = json(league, &["export", "--all", "--out", "calm.car"], true);
+    let hash = calm["block_hash"].as_str().unwrap();
+    let whole = std::fs::read(league.join("calm.car")).unwrap();
+    let dice = &mut SEED.clone();
+
+    killed(dice, league, &["export", "--all", "--out", "all.car"], || {
+        // There is no such file, or it is whole.
+        assert!(std::fs::read(league.join("all.car")).map_or(true, |bytes| bytes == whole), "seed {SEED:#x}");
+    });
+    json(league, &["export", "--all", "--out", "all.car"], true);
+
+    killed(dice, league, &["import", "all.car", "--data", "other"], || {});
+    let import = json(league, &["import", "all.car", "--data", "other"], true);
+    let again = json(league, &["import", "all.car", "--data", "other"], true);
+    assert_eq!((&again["new"], &again["blocks"]), (&Value::from(0), &import["blocks"]));
+
+    let resume = ["verify", "--car", "all.car", "--token", token, "--block", hash, "--all", "--resume", "come.json"];
+    killed(dice, league, &resume, || {
+        let come = std::fs::read_to_string(league.join("come.json"));
+        assert!(come.map_or(true, |text| serde_json::from_str::<Value>(&text).is_ok()), "seed {SEED:#x}");
+    });
+    let verdict = json(league, &resume, true);
+    assert_eq!((&verdict["passed"], &verdict["root"]), (&Value::Bool(true), &run["run"]["root"]));
+    let verdict = json(league, &resume, true);
+    assert!(verdict["from"].as_u64() > verdict["to"].as_u64(), "nothing is new: {verdict}");
+    let other = run["deployment"]["oracle"].as_str().unwrap();
+    let error = json(league, &resume.map(|word| if word == token { other } else { word }), false);
+    assert!(error["error"].as_str().unwrap().contains("is about the token"), "{error}");
+
+    killed(dice, league, &["gc", "--keep", "2"], || {
+        let findings = json(league, &["doctor"], true);
+        assert!(findings.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{findings}");
+    });
+    json(league, &["gc", "--keep", "2"], true);
+    json(league, &["export", "1", "--latest", "--out", "1.car"], true);
+    json(league, &["verify", "--car", "1.car", "--token", token, "--block", hash], true);
+}
+
 /// Everything that is not about one process: root, epochs, updates, holds, tokens, gas, addresses.
 fn same(calm: &Value, killed: &Value, kills: u32) {
     let lasting = |document: &Value| {

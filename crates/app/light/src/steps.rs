@@ -293,6 +293,9 @@ impl<'a> LightVerifier<'a> {
     /// Reads a JSON and the files that it names; how many there are.
     fn files(&self, id: u64, metadata: &Cid) -> Outcome<usize> {
         let wrong = |error: ContentError| Difference(LightStep::Content, format!("token {id}: {error}"));
+        if metadata.codec() != Codec::Raw.code() {
+            return differ(LightStep::Content, format!("token {id}: the JSON {metadata} is not a raw block"));
+        }
         let json = read_file(&self.blocks, metadata, MAX_FILE_BYTES).map_err(wrong)?;
         if let Err(error) = from_json_strict::<serde_json::Value>("JSON", &json) {
             return differ(LightStep::Content, format!("token {id}: {metadata}: {error}"));

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use enliven_database::open_or_create;
 use enliven_types::{Block, Cid};
 use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
@@ -46,7 +47,9 @@ impl EmbeddedBlocks {
     /// Opens the store at `path`, or makes one where no file or an empty file stands.
     pub fn open(path: impl AsRef<Path>) -> Result<EmbeddedBlocks, ContentError> {
         let path = path.as_ref().to_path_buf();
-        let database = match Database::builder().set_cache_size(CACHE_BYTES).create(&path) {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = match open_or_create(&builder, &path) {
             Ok(database) => database,
             Err(error) => return Err(open_error(path, error)),
         };

@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::time::Duration;
 
 use enliven_types::{Block, Cid};
@@ -5,9 +6,13 @@ use ureq::http::{Response, header};
 use ureq::{Agent, Body};
 
 use crate::store::{check_hash, check_hash_kind};
-use crate::{BlockStore, ContentError, GatewayConfig, MAX_BLOCK_BYTES};
+use crate::{BlockStore, CarReader, ContentError, GatewayConfig, MAX_BLOCK_BYTES};
 
 const RAW_BLOCK: &str = "application/vnd.ipld.raw";
+const CAR: &str = "application/vnd.ipld.car; version=1";
+/// More is not read of a CAR file, and not for longer.
+const MAX_CAR_BYTES: u64 = 64 << 30;
+const MAX_CAR_TIME: Duration = Duration::from_secs(6 * 3600);
 
 /// The blocks that a trustless gateway serves, read only.
 ///
@@ -34,6 +39,20 @@ impl GatewayBlocks {
             .build()
             .new_agent();
         Ok(GatewayBlocks { agent, url: url.to_string() })
+    }
+
+    /// All that `root` leads to, in one answer; each block is checked as it is read. A gateway may leave some out: who
+    /// needs all of them walks from the root.
+    pub fn car(&self, root: &Cid) -> Result<CarReader<impl Read + use<>>, ContentError> {
+        let url = format!("{}/ipfs/{root}?format=car&dag-scope=all", self.url);
+        let request = self.agent.get(&url).header(header::ACCEPT, CAR).config();
+        let request = request.timeout_global(None).timeout_recv_body(Some(MAX_CAR_TIME)).build();
+        let response =
+            request.call().map_err(|error| ContentError::Gateway { url: url.clone(), reason: error.to_string() })?;
+        if !is_found(&url, &response)? {
+            return Err(ContentError::Gateway { url, reason: "it has no such block".into() });
+        }
+        CarReader::new(response.into_body().into_with_config().limit(MAX_CAR_BYTES).reader(), format!("`{url}`"))
     }
 
     fn block_url(&self, cid: &Cid) -> String {

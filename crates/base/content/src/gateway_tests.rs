@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use enliven_types::Codec;
 
 use super::*;
+use crate::CarWriter;
 
 /// A server that gives these answers, one connection each, and passes on what it was asked.
 fn serve(answers: Vec<Vec<u8>>) -> (GatewayBlocks, Receiver<String>) {
@@ -117,4 +118,28 @@ fn it_is_read_only_and_addresses_are_checked() {
         let error = GatewayBlocks::new(&GatewayConfig::new(url)).unwrap_err();
         assert!(matches!(error, ContentError::GatewayUrl { .. }), "{error}");
     }
+}
+
+#[test]
+fn all_below_a_root_is_read_from_one_answer() {
+    let blocks = ["one", "two"].map(|text| Block::new(Codec::Raw, text.as_bytes().to_vec()));
+    let mut car = CarWriter::new(Vec::new(), &[blocks[0].cid]).unwrap();
+    blocks.iter().for_each(|block| car.put(block).unwrap());
+    let car = car.finish().unwrap();
+    let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", car.len() + 5);
+    let other = [&car[..car.len() - 1], b"!"].concat();
+    let answers = vec![ok(&car), status("404 Not Found"), [cut.as_bytes(), &car].concat(), ok(&other), ok(b"no CAR")];
+    let (gateway, requests) = serve(answers);
+    let read: Vec<Block> = gateway.car(&blocks[0].cid).unwrap().map(Result::unwrap).collect();
+    assert_eq!(read, blocks);
+    let request = requests.recv().unwrap();
+    assert!(request.starts_with(&format!("GET /ipfs/{}?format=car&dag-scope=all HTTP/1.1\r\n", blocks[0].cid)));
+    assert!(gateway.car(&blocks[0].cid).err().unwrap().to_string().contains("no such block"));
+    // What is cut off or changed is an error where it is met.
+    for _ in 0..2 {
+        let mut read = gateway.car(&blocks[0].cid).unwrap();
+        assert_eq!(read.next().unwrap().unwrap(), blocks[0]);
+        assert!(read.any(|block| block.is_err()));
+    }
+    assert!(gateway.car(&blocks[0].cid).is_err());
 }

@@ -1,10 +1,9 @@
 use std::any::Any;
-use std::fs::File;
-use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
+use enliven_database::open_or_create;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTableMetadata, TableDefinition, TableHandle};
 
 use crate::{Batch, Entry, Store, StoreError, Table, log, open, seal};
@@ -63,9 +62,6 @@ impl EmbeddedStore {
     }
 
     fn open_with(path: &Path, verified: bool) -> Result<EmbeddedStore, StoreError> {
-        if !path.exists() {
-            create(path)?;
-        }
         let store = EmbeddedStore::open_file(path, verified)?;
         let format = store.using("read the format", format).map_err(|error| match error {
             StoreError::Io { .. } => store.cannot_open(error.to_string()),
@@ -74,7 +70,7 @@ impl EmbeddedStore {
         match format {
             Some(FORMAT) => {}
             Some(found) => return Err(StoreError::Format { path: store.shown(), found, expected: FORMAT }),
-            // An empty file, which was there before.
+            // A new file, or one of a process that was killed at this point.
             None => store.using("create the tables", create_tables)?,
         }
         Ok(store)
@@ -82,7 +78,7 @@ impl EmbeddedStore {
 
     fn open_file(path: &Path, verified: bool) -> Result<EmbeddedStore, StoreError> {
         let mut store = EmbeddedStore { path: path.to_path_buf(), verified, database: RwLock::new(None) };
-        store.database = RwLock::new(Some(store.open_database(|builder| builder.create(path))?));
+        store.database = RwLock::new(Some(store.open_database(|builder| open_or_create(builder, path))?));
         Ok(store)
     }
 
@@ -175,38 +171,6 @@ impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Makes a new store beside `path` and gives it its name when it is whole: a process that dies while it
-/// creates a store leaves none, rather than a part of one.
-fn create(path: &Path) -> Result<(), StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    let store = match EmbeddedStore::open_file(&new, false) {
-        Err(StoreError::Open { .. }) if new.exists() => {
-            std::fs::remove_file(&new).map_err(io("remove a store that was not finished"))?;
-            EmbeddedStore::open_file(&new, false)?
-        }
-        other => other?,
-    };
-    if store.using("read the format", format)?.is_none() {
-        store.using("create the tables", create_tables)?;
-    }
-    drop(store);
-    // A link fails where another process was faster; that one's store is used. Some file systems
-    // have no links.
-    match std::fs::hard_link(&new, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => std::fs::rename(&new, path),
-        _ => std::fs::remove_file(&new),
-    }
-    .map_err(io("name a new store"))?;
-    // The name, too, has to be on disk; systems on which a folder cannot be opened need no such call.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
-        folder.sync_all().map_err(io("name a new store"))?;
-    }
-    Ok(())
 }
 
 /// The format of the tables; none if there are none yet.

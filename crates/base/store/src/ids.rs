@@ -59,6 +59,14 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
+    /// An error if there are fewer ids than a log of the source has events: then part of the set is lost.
+    pub fn check_count(&self, events: u64) -> Result<(), StoreError> {
+        if self.state.ids < events {
+            return Err(StoreError::damaged(Table::EventIds, &[self.prefix.as_slice(), &[0]].concat()));
+        }
+        Ok(())
+    }
+
     /// Reads the filters of a source, unless `known` still holds.
     pub fn load(store: &dyn Store, source: &str, known: Option<Ids>) -> Result<Ids, StoreError> {
         let mut prefix = source.as_bytes().to_vec();

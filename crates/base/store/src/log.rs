@@ -57,6 +57,7 @@ impl<'a> EventLog<'a> {
         let mut known = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ids = Ids::load(self.store, &self.source, known.take())?;
         let mut head = self.head()?;
+        ids.check_count(head.next)?;
 
         let mut hashes: Vec<(u128, usize)> =
             events.iter().enumerate().map(|(index, event)| (ids::hash(&event.id), index)).collect();

@@ -28,8 +28,7 @@ pub struct Cut {
     pub partitions: Vec<CutPartition>,
     /// The cut of the epoch before.
     pub previous: Option<Cid>,
-    /// Blocks that hold the events between the previous cut and this one, in log order: canonical
-    /// CloudEvents, one a line.
+    /// [`Segment`](crate::Segment)s: the events between the previous cut and this one, in log order.
     pub segments: Vec<Cid>,
 }
 

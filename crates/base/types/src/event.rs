@@ -140,12 +140,12 @@ pub(crate) fn general(event: &Event) -> Vec<u8> {
 }
 
 /// Joins with `|`; a `|` or `%` inside a name is percent-encoded.
-fn join_subjects(subjects: &[SmolStr]) -> String {
+pub(crate) fn join_subjects(subjects: &[SmolStr]) -> String {
     let escaped: Vec<String> = subjects.iter().map(|subject| subject.replace('%', "%25").replace('|', "%7C")).collect();
     escaped.join("|")
 }
 
-fn split_subjects(text: &str) -> Subjects {
+pub(crate) fn split_subjects(text: &str) -> Subjects {
     text.split('|').map(|part| part.replace("%7C", "|").replace("%25", "%").into()).collect()
 }
 

@@ -60,7 +60,6 @@
 //! they cost two to five, along rows and columns of pixels none.
 
 mod config;
-mod deflate;
 mod error;
 mod font;
 mod geometry;

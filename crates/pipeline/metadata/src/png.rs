@@ -4,7 +4,8 @@
 //! the rest as RGBA; always exactly. No row is filtered: a vector drawing repeats its rows and runs
 //! as they are.
 
-use crate::deflate::Tokens;
+use enliven_types::deflate::Tokens;
+
 use crate::repeats::Finder;
 
 /// Memory that is used again, because fresh memory for each image costs more than looking for copies.
@@ -50,14 +51,12 @@ pub(crate) fn encode(pixels: &[u32], width: u32, scratch: &mut Scratch) -> Vec<u
 
 /// The zlib stream (RFC 1950) of all rows.
 fn compress(rows: &[u8], stride: usize, unit: usize) -> Vec<u8> {
-    let mut tokens = Tokens::new();
+    let mut tokens = Tokens::default();
     let mut finder = Finder::new(rows, stride, unit);
     for start in (0..rows.len()).step_by(stride) {
         finder.row(start, &mut tokens);
     }
-    let mut out = tokens.finish(vec![0x78, 0x01]);
-    out.extend_from_slice(&adler32(rows).to_be_bytes());
-    out
+    tokens.finish(rows)
 }
 
 /// Writes an image by its colours into `rows`, a zero (no filter) and the indices of each row, and
@@ -147,37 +146,6 @@ fn unmultiplied(pixel: [u8; 4]) -> [u8; 4] {
     }
     let plain = |channel: u8| ((u32::from(channel) * 255 + alpha / 2) / alpha).min(255) as u8;
     [plain(pixel[0]), plain(pixel[1]), plain(pixel[2]), pixel[3]]
-}
-
-/// Adler-32 (RFC 1950), in blocks so short that the sums stay exact in 32 bits.
-fn adler32(bytes: &[u8]) -> u32 {
-    const LANES: usize = 16;
-    const BLOCK: usize = 128 * LANES;
-    const PRIME: u64 = 65521;
-    let (mut a, mut b) = (1u64, 0u64);
-    for block in bytes.chunks(BLOCK) {
-        // Lane by lane: the sum, and the sum of the sums after each group.
-        let (mut sums, mut sums_of_sums) = ([0u32; LANES], [0u32; LANES]);
-        let (groups, rest) = block.as_chunks::<LANES>();
-        for group in groups {
-            for lane in 0..LANES {
-                sums[lane] += u32::from(group[lane]);
-                sums_of_sums[lane] += sums[lane];
-            }
-        }
-        let length = (groups.len() * LANES) as u64;
-        let mut weighted = 0;
-        for lane in 0..LANES {
-            weighted += LANES as u64 * u64::from(sums_of_sums[lane]) - lane as u64 * u64::from(sums[lane]);
-        }
-        b = (b + a * length + weighted) % PRIME;
-        a = (a + sums.iter().map(|sum| u64::from(*sum)).sum::<u64>()) % PRIME;
-        for byte in rest {
-            a = (a + u64::from(*byte)) % PRIME;
-            b = (b + a) % PRIME;
-        }
-    }
-    (b << 16 | a) as u32
 }
 
 fn chunk(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
@@ -303,7 +271,5 @@ mod tests {
     #[test]
     fn sums_have_their_check_values() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
-        assert_eq!(adler32(&[0xff; 5000]), 0x54b2_7596);
     }
 }

@@ -1,7 +1,7 @@
 //! Finds what repeats in rows of pixels: runs, what equals the row above, and what was seen lately;
 //! and takes the cheapest way through each row.
 
-use crate::deflate::{MAX_COPY, MAX_DISTANCE, MIN_COPY, Tokens, extra_bits};
+use enliven_types::deflate::{MAX_COPY, MAX_DISTANCE, MIN_COPY, Tokens, equal, extra_bits};
 
 /// What tokens cost, in bits, before the tables are known (measured on cards).
 const LITERAL_COST: u32 = 7;
@@ -159,23 +159,6 @@ impl<'a> Finder<'a> {
             index += (step.length as usize).max(1);
         }
     }
-}
-
-/// How many leading bytes are equal.
-#[inline]
-fn equal(left: &[u8], right: &[u8]) -> usize {
-    let length = left.len().min(right.len());
-    let (left, right) = (&left[..length], &right[..length]);
-    let (left_words, _) = left.as_chunks::<8>();
-    let (right_words, _) = right.as_chunks::<8>();
-    for (index, (left, right)) in left_words.iter().zip(right_words).enumerate() {
-        let differing = u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
-        if differing != 0 {
-            return 8 * index + differing.trailing_zeros() as usize / 8;
-        }
-    }
-    let done = 8 * left_words.len();
-    done + left[done..].iter().zip(&right[done..]).take_while(|(left, right)| left == right).count()
 }
 
 #[inline]

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use enliven_store::{Batch, Store, Table};
 use enliven_types::{AcceptedEpoch, CommitteeConfig, Digest, EpochSignature, Report, SignedReport};
 
-use crate::{Address, NodeKey, OracleError, Signature, check_group_signature, recover};
+use crate::{Address, AttestationKey, NodeKey, OracleError, Signature, check_group_signature, recover};
 
 /// What a node signs one digest for: an epoch, as one generation of the committee. After a rotation an epoch
 /// that was signed and not posted is signed for the next oracle; that contradicts nothing, because an oracle
@@ -54,6 +54,16 @@ impl Committee {
         self.keys.iter().map(NodeKey::address).collect()
     }
 
+    /// The keys, in order.
+    pub(crate) fn keys(&self) -> &[NodeKey] {
+        &self.keys
+    }
+
+    /// The keys that other tools check the committee's word with, in order.
+    pub fn attestation_keys(&self) -> Result<Vec<AttestationKey>, OracleError> {
+        self.keys.iter().map(NodeKey::attestation_public_key).collect()
+    }
+
     /// How many nodes have to agree.
     pub fn quorum(&self) -> usize {
         CommitteeConfig::minimum_threshold(self.keys.len())
@@ -93,7 +103,7 @@ pub(crate) fn remember(
     Ok(())
 }
 
-fn signed_key(address: &Address, round: Round) -> Vec<u8> {
+pub(crate) fn signed_key(address: &Address, round: Round) -> Vec<u8> {
     [address.as_slice(), &round.config_count.to_be_bytes(), &round.epoch.to_be_bytes()].concat()
 }
 

@@ -66,6 +66,12 @@ pub enum OracleError {
         /// Why.
         reason: String,
     },
+    /// An envelope is not the committee's word on an epoch, or cannot be made.
+    #[error("the attestation does not hold: {reason}")]
+    Attestation {
+        /// Why.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] enliven_store::StoreError),

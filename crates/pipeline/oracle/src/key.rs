@@ -41,6 +41,11 @@ impl NodeKey {
         }
     }
 
+    /// The 32 bytes.
+    pub(crate) fn secret(&self) -> [u8; 32] {
+        self.key.to_bytes().into()
+    }
+
     /// The node's address.
     pub fn address(&self) -> Address {
         address(self.key.verifying_key())

@@ -1,9 +1,11 @@
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use enliven_content::{BlockStore, CarReader, EmbeddedBlocks};
-use enliven_types::Block;
+use enliven_content::{
+    BlockStore, CarReader, ContentError, EmbeddedBlocks, Follow, GatewayBlocks, GatewayConfig, walk,
+};
+use enliven_types::{Block, Cid};
 use serde_json::json;
 
 use crate::cli::Place;
@@ -13,11 +15,26 @@ use crate::output::Output;
 /// Blocks are stored in parts of about so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Puts the blocks of a CAR file into a data directory. What was stored before an error stays: blocks are true by
-/// themselves.
-pub fn run(file: &Path, place: &Place, output: &Output) -> Result<(), CliError> {
-    let input = File::open(file).map_err(|error| CliError::file("open", file, &error))?;
-    let reader = CarReader::new(BufReader::with_capacity(1 << 18, input), format!("`{}`", file.display()))?;
+/// Puts the blocks of a CAR file, or all that a CID at a gateway leads to, into a data directory. What was stored before
+/// an error stays: blocks are true by themselves.
+pub fn run(from: &str, place: &Place, output: &Output) -> Result<(), CliError> {
+    if from.starts_with("http://") || from.starts_with("https://") {
+        let named = from.split_once("/ipfs/").and_then(|(gateway, cid)| Some((gateway, cid.parse::<Cid>().ok()?)));
+        let (gateway, root) = named.ok_or_else(|| {
+            CliError::Usage(format!("`{from}` names no block\nhint: such as http://127.0.0.1:8787/ipfs/bafy..."))
+        })?;
+        let gateway = GatewayBlocks::new(&GatewayConfig::new(gateway))?;
+        let store = import(gateway.car(&root)?, place, output)?;
+        // Who sends a part of it is found out here, with the name of a block that is missing.
+        return Ok(walk(&store, &[root], |_| Ok::<_, ContentError>(Follow::All))?);
+    }
+    let path = Path::new(from);
+    let input = File::open(path).map_err(|error| CliError::file("open", path, &error))?;
+    import(CarReader::new(BufReader::with_capacity(1 << 18, input), format!("`{from}`"))?, place, output)?;
+    Ok(())
+}
+
+fn import<R: Read>(reader: CarReader<R>, place: &Place, output: &Output) -> Result<EmbeddedBlocks, CliError> {
     let roots: Vec<String> = reader.roots().iter().map(ToString::to_string).collect();
     let folder = place.folder();
     std::fs::create_dir_all(&folder).map_err(|error| CliError::file("make the folder", &folder, &error))?;
@@ -46,5 +63,5 @@ pub fn run(file: &Path, place: &Place, output: &Output) -> Result<(), CliError> 
     progress.done("stored");
     let result = json!({ "roots": roots, "blocks": blocks, "new": new, "bytes": bytes });
     output.result(&result, &format!("{blocks} blocks of {bytes} bytes, {new} of them new; root {}", roots.join(", ")));
-    Ok(())
+    Ok(store)
 }

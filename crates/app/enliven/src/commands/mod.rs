@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
+use self::verify::Extent;
 use crate::cli::{Cli, Command};
 use crate::error::CliError;
 use crate::output::Output;
@@ -38,15 +39,24 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::Deploy { place, contracts, out } => deploy::run(place, contracts, out.as_deref(), output)?,
         Command::Oracle { place, command } => oracle::run(place, command, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),
-        Command::Verify { rpc, token, content, car, block, epoch, all } => {
+        Command::Verify { rpc: Some(rpc), token, attestation: Some(file), .. } => {
+            verify::attestation(file, rpc, *token, output)?;
+        }
+        Command::Verify { rpc, token, content, car, block, epoch, all, resume, .. } => {
+            let extent = match (epoch, all, resume) {
+                (Some(epoch), ..) => Extent::One(*epoch),
+                (None, true, Some(file)) => Extent::Rest(file),
+                (None, true, None) => Extent::All,
+                (None, false, _) => Extent::Least,
+            };
             return match (car, content, rpc) {
-                (Some(car), _, rpc) => verify::car(car, *token, rpc.as_deref(), *block, *all, output),
-                (None, Some(content), Some(rpc)) => verify::run(rpc, *token, content, *epoch, *all, output),
+                (Some(car), _, rpc) => verify::car(car, *token, rpc.as_deref(), *block, extent, output),
+                (None, Some(content), Some(rpc)) => verify::run(rpc, *token, content, extent, output),
                 (None, ..) => Err(CliError::Usage("it takes --rpc and --content, or --car".into())),
             };
         }
         Command::Export { what, place, outside, out } => export::run(what, place, outside, out, output)?,
-        Command::Import { file, place } => import::run(file, place, output)?,
+        Command::Import { from, place } => import::run(from, place, output)?,
         Command::Gc { place, keep } => gc::run(place, *keep, output)?,
         Command::Explain { token, place, epoch, otherwise } => {
             read::explain(token, place, *epoch, *otherwise, output)?;

@@ -1,6 +1,9 @@
 use std::fmt::Write;
+use std::path::Path;
 
 use enliven_chain::{Address, Deployed, Proposal, Publisher, proposal, taking_on};
+use enliven_engine::{EngineError, Plan};
+use enliven_oracle::Committee;
 use serde_json::json;
 
 use crate::cli::{OracleArgs, OracleCommand, Place};
@@ -13,13 +16,48 @@ use crate::output::Output;
 /// Shows or replaces the oracle contract.
 pub fn run(place: &Place, command: &OracleCommand, output: &Output) -> Result<(), CliError> {
     let plan = Loaded::read(&place.manifest)?.plan()?;
-    let data = Data::existing(&place.folder())?;
-    let publisher = data.publisher(&plan)?;
+    // Keys are shown wherever they are, with or without a collection.
+    let data = || Data::existing(&place.folder());
     match command {
-        OracleCommand::Show => show(&publisher, output),
-        OracleCommand::Propose { oracle } => propose(&publisher, &plan, oracle, output),
-        OracleCommand::TakeOn { oracle } => take_on(publisher, *oracle, &data, output),
+        OracleCommand::Keys => keys(&committee(&plan)?, output),
+        OracleCommand::Show => show(&data()?.publisher(&plan)?, output),
+        OracleCommand::Propose { oracle } => propose(&data()?.publisher(&plan)?, &plan, oracle, output),
+        OracleCommand::Attest { epoch, out } => attest(&plan, &data()?, *epoch, out.as_deref(), output),
+        OracleCommand::TakeOn { oracle } => {
+            let data = data()?;
+            take_on(data.publisher(&plan)?, *oracle, &data, output)
+        }
     }
+}
+
+fn attest(plan: &Plan, data: &Data, epoch: Option<u64>, out: Option<&Path>, output: &Output) -> Result<(), CliError> {
+    let reader = data.reader(plan)?;
+    let last = reader.last_epoch()?.epoch;
+    let epoch = epoch.unwrap_or(last);
+    let posted = reader.report(epoch)?.ok_or(EngineError::NoEpoch { epoch, last })?;
+    let accepted = posted.accepted()?;
+    let envelope = committee(plan)?.attest(&*data.store, reader.chain_id(), reader.token(), &accepted)?;
+    let text = serde_json::to_string_pretty(&envelope)
+        .map_err(|error| CliError::Usage(format!("the envelope cannot be written: {error}")))?;
+    let Some(out) = out else {
+        output.result(&envelope, &text);
+        return Ok(());
+    };
+    std::fs::write(out, text + "\n").map_err(|error| CliError::file("write", out, &error))?;
+    let nodes = envelope.signatures.len() / 2;
+    let text = format!("epoch {epoch} attested by {nodes} nodes: {}\n", out.display());
+    output.result(&json!({ "epoch": epoch, "nodes": nodes, "file": out }), &text);
+    Ok(())
+}
+
+fn keys(committee: &Committee, output: &Output) -> Result<(), CliError> {
+    let keys = committee.attestation_keys()?;
+    let mut text = String::new();
+    for key in &keys {
+        let _ = writeln!(text, "signer {}, key {}\n{}", key.address, key.keyid, key.pem);
+    }
+    output.result(&keys, &text);
+    Ok(())
 }
 
 fn show(publisher: &Publisher, output: &Output) -> Result<(), CliError> {
@@ -38,12 +76,7 @@ fn show(publisher: &Publisher, output: &Output) -> Result<(), CliError> {
     Ok(())
 }
 
-fn propose(
-    publisher: &Publisher,
-    plan: &enliven_engine::Plan,
-    args: &OracleArgs,
-    output: &Output,
-) -> Result<(), CliError> {
+fn propose(publisher: &Publisher, plan: &Plan, args: &OracleArgs, output: &Output) -> Result<(), CliError> {
     let next = quorum(&committee(plan)?);
     let oracle = publisher.create_oracle(&next, &settings(args, plan))?;
     let mut text = format!("oracle      {oracle}: {} of {} signers\n", next.threshold, next.signers.len());

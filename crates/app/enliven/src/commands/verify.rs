@@ -1,36 +1,114 @@
 use std::fmt::{Debug, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use enliven_chain::{Address, HttpRpc, Rpc, block_hash};
+use enliven_chain::{Address, ChainReader, HttpRpc, Rpc, block_hash};
 use enliven_content::{BlockStore, CarBlocks, EmbeddedBlocks, GatewayBlocks, GatewayConfig};
-use enliven_engine::{Scope, Verdict, Verifier};
+use enliven_engine::{EngineError, Scope, Verdict, Verifier};
 use enliven_light::{Anchor, LightVerdict, LightVerifier};
-use enliven_types::{Codec, Digest};
+use enliven_oracle::Envelope;
+use enliven_types::{Codec, Digest, Report};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::error::CliError;
 use crate::output::Output;
+
+/// An envelope has two signatures of each of at most 64 nodes.
+const MAX_ENVELOPE_BYTES: u64 = 1 << 20;
 
 /// Checks a collection from the outside; fails if anything differs.
 pub fn run(
     rpc: &str,
     token: Address,
     content: &str,
-    epoch: Option<u64>,
-    all: bool,
+    extent: Extent<'_>,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     let rpc = Arc::new(HttpRpc::new(rpc)?);
     let blocks = source(content)?;
-    let scope = match (epoch, all) {
-        (Some(epoch), _) => Scope::One(epoch),
-        (None, true) => Scope::All,
-        (None, false) => Scope::Last,
+    whole(Verifier::new(rpc, token, &*blocks), token, extent, output)
+}
+
+/// Recomputes, and says what came of it.
+fn whole(verifier: Verifier<'_>, token: Address, extent: Extent<'_>, output: &Output) -> Result<ExitCode, CliError> {
+    let mut come = match extent {
+        Extent::Rest(file) => Some(Come::read(file, token)?),
+        _ => None,
     };
-    let verdict = check(rpc, token, &*blocks, scope, output);
+    let scope = match (extent, come.as_ref().and_then(|come| come.report.clone())) {
+        (_, Some(report)) => Scope::After(Box::new(report)),
+        (Extent::One(epoch), None) => Scope::One(epoch),
+        (Extent::Least, None) => Scope::Last,
+        (Extent::All | Extent::Rest(_), None) => Scope::All,
+    };
+    let mut unwritten = None;
+    let verdict = told(verifier, scope, output, |report| {
+        if let Some(come) = &mut come
+            && let Err(error) = come.keep(report)
+        {
+            unwritten = Some(error);
+        }
+    });
     output.result(&verdict, &table(&verdict));
-    Ok(code(verdict.passed))
+    unwritten.map_or(Ok(code(verdict.passed)), Err)
+}
+
+/// What of a collection is recomputed.
+#[derive(Clone, Copy, Debug)]
+pub enum Extent<'a> {
+    /// The last epoch; of a file its tokens.
+    Least,
+    /// One epoch.
+    One(u64),
+    /// Every epoch.
+    All,
+    /// Those that a file does not say were recomputed before.
+    Rest(&'a Path),
+}
+
+/// How far a check has come, in a file of the checker's own.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Come {
+    token: Address,
+    /// The report of the last epoch that was recomputed.
+    report: Option<Report>,
+    #[serde(skip)]
+    file: PathBuf,
+}
+
+impl Come {
+    fn read(file: &Path, token: Address) -> Result<Come, CliError> {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Come { token, report: None, file: file.to_path_buf() });
+            }
+            Err(error) => return Err(CliError::file("read", file, &error)),
+        };
+        let wrong = |reason: String| {
+            CliError::Usage(format!("`{}` is of no use: {reason}\nhint: delete it to start anew", file.display()))
+        };
+        let come: Come = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if come.token != token {
+            return Err(wrong(format!("it is about the token {}", come.token)));
+        }
+        Ok(Come { file: file.to_path_buf(), ..come })
+    }
+
+    /// Writes down that an epoch was recomputed: beside, then renamed, so that there is always a whole file.
+    fn keep(&mut self, report: &Report) -> Result<(), CliError> {
+        self.report = Some(report.clone());
+        let part = self.file.with_extension("part");
+        let written = serde_json::to_vec_pretty(self).map_err(std::io::Error::other);
+        let written =
+            written.and_then(|text| std::fs::write(&part, text)).and_then(|()| std::fs::rename(&part, &self.file));
+        written.map_err(|error| CliError::file("write", &self.file, &error))
+    }
 }
 
 /// Checks a file of `enliven export` against the hash of a block.
@@ -39,7 +117,7 @@ pub fn car(
     token: Address,
     rpc: Option<&str>,
     block: Option<Digest>,
-    all: bool,
+    extent: Extent<'_>,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     let blocks = CarBlocks::open(file)?;
@@ -59,14 +137,47 @@ pub fn car(
         None => Err("neither --block nor --rpc is given".to_string()),
     };
     let anchor = block.map_or(Anchor::Ask(&ask), Anchor::Hash);
-    if all {
-        let verdict = told(Verifier::offline(root, token, anchor, &blocks), Scope::All, output);
-        output.result(&verdict, &table(&verdict));
-        return Ok(code(verdict.passed));
+    if !matches!(extent, Extent::Least) {
+        return whole(Verifier::offline(root, token, anchor, &blocks), token, extent, output);
     }
     let verdict = LightVerifier::new(&blocks).run(&root, token, &anchor);
     output.result(&verdict, &light_table(&verdict));
     Ok(code(verdict.passed))
+}
+
+/// Holds an envelope of `enliven oracle attest` against the chain.
+pub fn attestation(file: &Path, rpc: &str, token: Address, output: &Output) -> Result<(), CliError> {
+    let wrong = |reason: String| CliError::Usage(format!("`{}` is no attestation: {reason}", file.display()));
+    let mut text = String::new();
+    let opened = File::open(file).and_then(|file| file.take(MAX_ENVELOPE_BYTES).read_to_string(&mut text));
+    opened.map_err(|error| CliError::file("read", file, &error))?;
+    let envelope: Envelope = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let statement: Value = serde_json::from_slice(&envelope.payload).map_err(|error| wrong(error.to_string()))?;
+    let epoch = statement["predicate"]["epoch"].as_u64().ok_or_else(|| wrong("it names no epoch".into()))?;
+
+    let reader = ChainReader::open(Arc::new(HttpRpc::new(rpc)?), token)?;
+    let last = reader.last_epoch()?.epoch;
+    let posted = reader.report(epoch)?.ok_or(EngineError::NoEpoch { epoch, last })?;
+    let accepted = posted.accepted()?;
+    let committees = reader.configs()?;
+    let committee = committees.iter().find(|one| one.oracle == accepted.oracle);
+    let committee = committee.ok_or_else(|| wrong(format!("the committee of {} is unknown", accepted.oracle)))?;
+    let signers = envelope.check(reader.chain_id(), token, &accepted, committee)?;
+    let text = format!(
+        "verified: {} of {} signers say of epoch {epoch} what the chain says: directory ipfs://{}\n",
+        signers.len(),
+        committee.signers.len(),
+        accepted.report.directory.to_cid(Codec::DagPb)
+    );
+    let report = &accepted.report;
+    let result = json!({
+        "epoch": epoch,
+        "signers": signers,
+        "directory": report.directory.to_cid(Codec::DagPb).to_string(),
+        "cut": report.cut.to_cid(Codec::DagCbor).to_string(),
+    });
+    output.result(&result, &text);
+    Ok(())
 }
 
 /// The blocks that a URL or a file has.
@@ -92,19 +203,25 @@ fn code(passed: bool) -> ExitCode {
 
 /// Verifies, with progress.
 pub fn check(rpc: Arc<dyn Rpc>, token: Address, blocks: &dyn BlockStore, scope: Scope, output: &Output) -> Verdict {
-    told(Verifier::new(rpc, token, blocks), scope, output)
+    told(Verifier::new(rpc, token, blocks), scope, output, |_| {})
 }
 
-fn told(verifier: Verifier<'_>, scope: Scope, output: &Output) -> Verdict {
+fn told(verifier: Verifier<'_>, scope: Scope, output: &Output, mut each: impl FnMut(&Report)) -> Verdict {
     let mut progress = output.progress("verify", 0);
-    let verdict = verifier.run(scope, |epoch, last| progress.tell(epoch, last, "recomputed"));
+    let verdict = verifier.run(scope, |report, last| {
+        progress.tell(report.epoch, last, "recomputed");
+        each(report);
+    });
     progress.done(if verdict.passed { "passed" } else { "FAILED" });
     verdict
 }
 
 /// Step by step.
 pub fn table(verdict: &Verdict) -> String {
-    let mut text = format!("epochs {} to {} recomputed\n", verdict.from, verdict.to);
+    let mut text = match verdict.from > verdict.to {
+        true => format!("nothing new since epoch {}, which was recomputed before\n", verdict.to),
+        false => format!("epochs {} to {} recomputed\n", verdict.from, verdict.to),
+    };
     for check in &verdict.checks {
         line(&mut text, &check.step, check.passed, &check.detail);
     }

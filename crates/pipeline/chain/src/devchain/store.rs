@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
+use enliven_database::open_or_create;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::{ChainError, DevChainConfig};
@@ -36,8 +37,9 @@ impl Store {
         genesis: B256,
     ) -> Result<(Store, Vec<StoredBlock>), ChainError> {
         // With the check on, a damaged file is an error; without it, redb may panic on one.
-        let opened = Database::builder().set_check_integrity_on_open(true).set_cache_size(CACHE).create(path);
-        let database = opened.map_err(|error| match error {
+        let mut builder = Database::builder();
+        builder.set_check_integrity_on_open(true).set_cache_size(CACHE);
+        let database = open_or_create(&builder, path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => ChainError::Busy { path: path.to_path_buf() },
             other => failed(path, &other),
         })?;

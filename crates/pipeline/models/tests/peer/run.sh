@@ -13,4 +13,5 @@ fi
 "$peer/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 "$peer/venv/bin/python" "$here/train.py" "$peer/models"
 cd "$root"
-exec cargo run --quiet --release -p enliven-models --features import --example import_check -- "$peer/models"
+cargo build --locked --quiet --release --workspace --example import_check
+exec "${CARGO_TARGET_DIR:-target}/release/examples/import_check" "$peer/models"

@@ -1,21 +1,25 @@
 //! Recomputes a collection from what is public: an RPC endpoint or a record of evidence, the token's address and a
 //! source of content. Nothing of the running process is used.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod compare;
+mod cuts;
+mod facts;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use enliven_chain::{Address, ChainReader, Rpc};
+use enliven_chain::{Address, Rpc};
 use enliven_content::{BlockStore, CheckedBlocks};
-use enliven_light::{Anchor, LightStep, LightVerifier, ipfs_links};
+use enliven_light::{Anchor, ipfs_links};
 use enliven_metadata::Renderer;
 use enliven_oracle::check_epoch;
 use enliven_provenance::{check_link, receipts_root};
-use enliven_types::{
-    AcceptedEpoch, Cid, Codec, CommitteeConfig, Cut, CutPartition, Digest, EpochList, Receipt, Report, from_cbor,
-};
+use enliven_types::{Cid, Codec, CommitteeConfig, Cut, Digest, Receipt, Report};
 use serde::Serialize;
 
-use crate::{Assets, CutSpec, EpochOutcome, Events, FeaturePoint, Plan, Published, Replica, restore};
+use self::cuts::{Cuts, by_partition};
+use self::facts::{Facts, Source};
+use crate::{Assets, CutSpec, Events, FeaturePoint, Plan, Published, Replica, restore};
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,10 +73,12 @@ impl Step {
 }
 
 /// Which epochs are recomputed. Reports and signatures are always checked up to the last of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every epoch, from the first.
     All,
+    /// Every epoch after the one with this report, which was recomputed before.
+    After(Box<Report>),
     /// One epoch, from the state that the one before published.
     One(u64),
     /// The last epoch.
@@ -112,58 +118,6 @@ pub struct Verifier<'a> {
     source: Source<'a>,
     blocks: Arc<CheckedBlocks<'a>>,
     checks: BTreeMap<Step, Check>,
-}
-
-/// Where the reports are known from.
-enum Source<'a> {
-    Chain(Arc<dyn Rpc>, Address),
-    Evidence { root: Cid, token: Address, anchor: Anchor<'a> },
-}
-
-/// What is to be held against the published blocks.
-struct Facts {
-    chain_id: u64,
-    /// Each report, and what it was accepted for or why that cannot be read.
-    epochs: Vec<(Report, Result<AcceptedEpoch, String>)>,
-    committees: Vec<CommitteeConfig>,
-    /// How the reports are known.
-    told: &'static str,
-    /// By whom they are signed.
-    signed: &'static str,
-}
-
-impl Facts {
-    fn of_chain(rpc: Arc<dyn Rpc>, token: Address) -> Outcome<Facts> {
-        let reader = ChainReader::open(rpc, token).at(Step::Reports)?;
-        let reports = reader.reports().at(Step::Reports)?;
-        let last = reader.last_epoch().at(Step::Reports)?;
-        let Some(posted) = reports.last() else {
-            return Err(Difference(Step::Reports, "no report has been posted".into()));
-        };
-        let report = &posted.signed.report;
-        if (last.epoch, last.state_root.0, last.directory.0) != (report.epoch, report.state_root.0, report.directory.0)
-        {
-            let detail =
-                format!("the contract holds epoch {}, the last report is of epoch {}", last.epoch, report.epoch);
-            return Err(Difference(Step::Reports, detail));
-        }
-        let uri = reader.contract_uri().at(Step::Reports)?;
-        let wanted = format!("ipfs://{}/contract.json", report.directory.to_cid(Codec::DagPb));
-        if uri != wanted {
-            return Err(Difference(Step::Reports, format!("contractURI is {uri}, not {wanted}")));
-        }
-        let epochs = reports.iter().map(|posted| {
-            let accepted = posted.accepted().map_err(|error| error.to_string());
-            (posted.signed.report.clone(), accepted)
-        });
-        Ok(Facts {
-            chain_id: reader.chain_id(),
-            epochs: epochs.collect(),
-            committees: reader.configs().at(Step::Signatures)?,
-            told: "reports on chain, without a gap; the contract's URI follows the last",
-            signed: "reports signed by a quorum",
-        })
-    }
 }
 
 /// The first difference.
@@ -207,8 +161,8 @@ impl<'a> Verifier<'a> {
         Verifier { source, blocks: Arc::new(CheckedBlocks(blocks)), checks: BTreeMap::new() }
     }
 
-    /// Checks; `progress` is told of each recomputed epoch and of the last one.
-    pub fn run(mut self, scope: Scope, mut progress: impl FnMut(u64, u64)) -> Verdict {
+    /// Checks; `progress` is told of the report of each epoch that was recomputed, and of the number of the last one.
+    pub fn run(mut self, scope: Scope, mut progress: impl FnMut(&Report, u64)) -> Verdict {
         let (mut from, mut to, mut root) = (0, 0, None);
         let outcome = self.check(scope, &mut (&mut from, &mut to, &mut root), &mut progress);
         let failed = outcome.err();
@@ -236,61 +190,37 @@ impl<'a> Verifier<'a> {
         &mut self,
         scope: Scope,
         found: &mut (&mut u64, &mut u64, &mut Option<Digest>),
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(&Report, u64),
     ) -> Outcome<()> {
-        let facts = self.facts()?;
+        let facts = self.source.facts(&*self.blocks)?;
         self.reports(&facts)?;
         let count = facts.epochs.len() as u64;
-        let (from, to) = match scope {
+        let (from, to) = match &scope {
             Scope::All => (1, count),
-            Scope::One(epoch) => (epoch, epoch),
+            Scope::After(before) => (before.epoch.saturating_add(1), count),
+            Scope::One(epoch) => (*epoch, *epoch),
             Scope::Last => (count, count),
         };
-        if from == 0 || to > count {
-            return Err(Difference(Step::Reports, format!("there is no epoch {to}; there are 1 to {count}")));
+        if from == 0 || to > count || from > count + 1 {
+            let detail = format!("there is no epoch {}; there are 1 to {count}", to.max(from.saturating_sub(1)));
+            return Err(Difference(Step::Reports, detail));
+        }
+        if let Scope::After(before) = &scope
+            && !facts.epochs.iter().any(|(report, _)| *report == **before)
+        {
+            let detail = format!("epoch {} is not the one that was recomputed before", before.epoch);
+            return Err(Difference(Step::Reports, detail));
         }
         (*found.0, *found.1) = (from, to);
         self.signatures(&facts, to as usize)?;
         let reports: Vec<Report> = facts.epochs.into_iter().take(to as usize).map(|(report, _)| report).collect();
         let plans = self.plans(&reports)?;
-        *found.2 = Some(self.recompute(&plans, &reports, from, progress)?);
-        Ok(())
-    }
-
-    /// What the chain says, or a record of evidence.
-    fn facts(&self) -> Outcome<Facts> {
-        let (root, token, anchor) = match &self.source {
-            Source::Chain(rpc, token) => return Facts::of_chain(rpc.clone(), *token),
-            Source::Evidence { root, token, anchor } => (root, *token, anchor),
+        *found.2 = match reports.last() {
+            // Nothing has come since.
+            Some(last) if from > to => Some(last.state_root),
+            _ => Some(self.recompute(&plans, &reports, from, progress)?),
         };
-        let opened = LightVerifier::open(&*self.blocks, root, token, anchor);
-        let (evidence, _) = opened.map_err(|(step, reason)| {
-            let at = if step == LightStep::Quorum { Step::Signatures } else { Step::Reports };
-            Difference(at, reason)
-        })?;
-        let mut epochs = Vec::new();
-        for cid in &evidence.earlier {
-            let bytes = Published::new(&*self.blocks).block("list of epochs", cid).at(Step::Reports)?;
-            let list: EpochList = from_cbor("list of epochs", &bytes).at(Step::Reports)?;
-            for epoch in list.epochs {
-                // Before more is read: a record may name one list again and again.
-                let wanted = epochs.len() as u64 + 1;
-                if epoch.report.epoch != wanted {
-                    let detail = format!("epoch {} stands where {wanted} should", epoch.report.epoch);
-                    return Err(Difference(Step::Reports, detail));
-                }
-                epochs.push(epoch);
-            }
-        }
-        epochs.push(evidence.last);
-        let epochs = epochs.into_iter().map(|epoch| (epoch.report.clone(), Ok(epoch))).collect();
-        Ok(Facts {
-            chain_id: evidence.chain_id,
-            epochs,
-            committees: evidence.committees,
-            told: "reports in the record, without a gap; the block holds the last",
-            signed: "reports signed by the committees that the record names; the block proves the last one's members",
-        })
+        Ok(())
     }
 
     fn reports(&mut self, facts: &Facts) -> Outcome<()> {
@@ -374,7 +304,7 @@ impl<'a> Verifier<'a> {
         plans: &[(u64, Arc<Plan>)],
         reports: &[Report],
         from: u64,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(&Report, u64),
     ) -> Outcome<Digest> {
         let source = self.blocks.clone();
         let published = Published::new(&*source);
@@ -407,7 +337,7 @@ impl<'a> Verifier<'a> {
             let Theirs { links, metadata, changed } = theirs;
             (before.links, before.metadata) = (links, metadata);
             before.changed.extend(changed);
-            progress(report.epoch, last);
+            progress(report, last);
         }
         self.detail(Step::Events, "cuts with all their events");
         self.detail(Step::Receipts, "receipts that lead back to the mint");
@@ -542,89 +472,6 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    fn compare(&mut self, ours: &EpochOutcome, theirs: &Theirs, report: &Report) -> Outcome<()> {
-        let epoch = report.epoch;
-        let mine: BTreeMap<u64, (&Cid, &Receipt)> =
-            ours.changes.iter().map(|change| (change.receipt.state.token_id, (&change.cid, &change.receipt))).collect();
-        for (id, (cid, receipt)) in &mine {
-            let name = format!("epoch {epoch}, token {id} ({})", receipt.state.subject);
-            let Some((their_cid, their)) = theirs.changed.get(id) else {
-                return Err(Difference(Step::Policy, format!("{name}: recomputed as an update, published as a hold")));
-            };
-            self.compare_receipts(&name, receipt, their)?;
-            if *cid != their_cid {
-                return Err(Difference(Step::Root, format!("{name}: the receipt is {cid}, published is {their_cid}")));
-            }
-        }
-        if let Some(id) = theirs.changed.keys().find(|id| !mine.contains_key(id)) {
-            let detail = format!("epoch {epoch}, token {id}: recomputed as a hold, published as an update");
-            return Err(Difference(Step::Policy, detail));
-        }
-        for (what, mine, their) in [
-            ("cut", ours.report.cut, report.cut),
-            ("receipts root", ours.report.receipts_root, report.receipts_root),
-            ("directory", ours.report.directory, report.directory),
-            ("previous root", ours.report.previous_root, report.previous_root),
-            ("state root", ours.report.state_root, report.state_root),
-        ] {
-            if mine != their {
-                let detail = format!("epoch {epoch}: the {what} is {mine}, signed was {their}");
-                return Err(Difference(Step::Root, detail));
-            }
-        }
-        let theirs_rest = Report { config_count: ours.report.config_count, ..report.clone() };
-        if ours.report != theirs_rest {
-            let detail = format!(
-                "epoch {epoch}: the report is valid until {}, not {}",
-                report.valid_until, ours.report.valid_until
-            );
-            return Err(Difference(Step::Root, detail));
-        }
-        self.passed(Step::Root);
-        Ok(())
-    }
-
-    fn compare_receipts(&mut self, name: &str, ours: &Receipt, theirs: &Receipt) -> Outcome<()> {
-        let differ = |step, what: &str, mine: &dyn std::fmt::Debug, their: &dyn std::fmt::Debug| {
-            Err(Difference(step, format!("{name}: {what} is {mine:?}, published is {their:?}")))
-        };
-        if ours.schema != theirs.schema {
-            return differ(Step::Features, "the schema", &ours.schema, &theirs.schema);
-        }
-        for (place, (mine, their)) in ours.features.0.iter().zip(&theirs.features.0).enumerate() {
-            if mine != their {
-                return differ(Step::Features, &format!("feature {place}"), mine, their);
-            }
-        }
-        if ours.features != theirs.features {
-            return differ(Step::Features, "the number of features", &ours.features.0.len(), &theirs.features.0.len());
-        }
-        self.passed(Step::Features);
-        if ours.score != theirs.score {
-            return differ(Step::Scores, "the score", &ours.score.units, &theirs.score.units);
-        }
-        self.passed(Step::Scores);
-        if ours.attribution != theirs.attribution {
-            return differ(Step::Attributions, "the attribution", &ours.attribution, &theirs.attribution);
-        }
-        self.passed(Step::Attributions);
-        for (mine, their) in ours.state.traits.iter().zip(&theirs.state.traits) {
-            if mine != their {
-                return differ(Step::Policy, &format!("the trait `{}`", mine.name), &mine.value, &their.value);
-            }
-        }
-        if ours.reasons != theirs.reasons || ours.before != theirs.before {
-            return differ(Step::Policy, "the reason", &ours.reasons, &theirs.reasons);
-        }
-        self.passed(Step::Policy);
-        if ours.state.metadata != theirs.state.metadata {
-            let (mine, their) = (ours.state.metadata.to_string(), theirs.state.metadata.to_string());
-            return differ(Step::Cards, "the metadata", &mine, &their);
-        }
-        self.passed(Step::Cards);
-        Ok(())
-    }
-
     fn entry(&mut self, step: Step) -> &mut Check {
         let blank = Check { step, checked: 0, passed: None, detail: String::new() };
         self.checks.entry(step).or_insert(blank)
@@ -638,81 +485,4 @@ impl<'a> Verifier<'a> {
         let entry = self.entry(step);
         entry.detail = format!("{} {what}", entry.checked);
     }
-}
-
-/// Walks the cuts from the first on.
-#[derive(Default)]
-struct Cuts {
-    last: Option<Cid>,
-    partitions: Vec<CutPartition>,
-    /// The ids of the events so far, by partition. A partition that a definition leaves out starts
-    /// anew if a later one takes it up again.
-    seen: BTreeMap<(String, u32), BTreeSet<Digest>>,
-}
-
-impl Cuts {
-    fn next(&mut self, published: &Published<'_>, report: &Report, plan: &Plan) -> Outcome<(Cut, Events)> {
-        let wrong = |why: String| Difference(Step::Events, format!("epoch {}: {why}", report.epoch));
-        let cut = published.cut(report.cut).map_err(|error| wrong(error.to_string()))?;
-        if cut.version != 1 || cut.epoch != report.epoch || cut.previous != self.last {
-            return Err(wrong("the cut does not follow the one before it".into()));
-        }
-        if cut.watermark != plan.watermark(report.epoch) {
-            return Err(wrong(format!("the watermark is {}", cut.watermark)));
-        }
-        let named = cut.partitions.iter().map(|one| (&one.source, one.partition));
-        if !named.eq(plan.partitions.iter().map(|(source, number)| (source, *number))) {
-            return Err(wrong("the cut has other partitions than the sources of the manifest".into()));
-        }
-        let mut counts = Vec::with_capacity(cut.partitions.len());
-        for (one, before) in cut.partitions.iter().zip(plan.align(&self.partitions)) {
-            let count = one.offset.checked_sub(before.offset).ok_or_else(|| {
-                wrong(format!("`{}` is read back from {} to {}", one.source, before.offset, one.offset))
-            })?;
-            counts.push(count);
-        }
-        let total = counts.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
-        let events = published.events(&cut, total).map_err(|error| wrong(error.to_string()))?;
-        self.seen.retain(|partition, _| plan.partitions.contains(partition));
-        let mut rest = events.iter();
-        for (partition, count) in plan.partitions.iter().zip(counts) {
-            for (event, _) in rest.by_ref().take(count as usize) {
-                if event.source != partition.0 {
-                    let detail = format!("the event {} of `{}` stands in `{}`", event.id, event.source, partition.0);
-                    return Err(wrong(detail));
-                }
-                if let Some(reason) =
-                    plan.readers.get(event.source.as_str()).and_then(|reader| reader.check(event).err())
-                {
-                    return Err(wrong(format!("the event {} of `{}`: {reason}", event.id, event.source)));
-                }
-                let id = Digest::sha256(event.id.as_bytes());
-                let of_source = (partition.0.clone(), 0)..=(partition.0.clone(), u32::MAX);
-                if self.seen.range(of_source).any(|(_, seen)| seen.contains(&id)) {
-                    return Err(wrong(format!("the event {} of {} is there twice", event.id, event.source)));
-                }
-                self.seen.entry(partition.clone()).or_default().insert(id);
-            }
-        }
-        self.last = Some(report.cut.to_cid(Codec::DagCbor));
-        self.partitions = cut.partitions.clone();
-        Ok((cut, events))
-    }
-}
-
-/// The events of checked cuts, by the partitions of a plan.
-fn by_partition(plan: &Plan, cuts: Vec<(Cut, Events)>) -> Events {
-    let mut logs: BTreeMap<(String, u32), Events> = BTreeMap::new();
-    for (cut, events) in cuts {
-        let mut rest = events.into_iter();
-        logs.retain(|(source, number), _| {
-            cut.partitions.iter().any(|one| (&one.source, one.partition) == (source, *number))
-        });
-        for one in cut.partitions {
-            let log = logs.entry((one.source, one.partition)).or_default();
-            let count = one.offset.saturating_sub(log.len() as u64);
-            log.extend(rest.by_ref().take(count as usize));
-        }
-    }
-    plan.partitions.iter().filter_map(|partition| logs.remove(partition)).flatten().collect()
 }

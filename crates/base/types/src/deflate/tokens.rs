@@ -1,7 +1,6 @@
-//! A small DEFLATE writer (RFC 1951): literals and copies in one block with dynamic Huffman tables.
-//!
-//! It is our own because the bytes of a PNG are content-addressed and signed: a new release of a
-//! compression library must not change the CIDs of an old collection.
+//! Literals and copies as one block of DEFLATE (RFC 1951) with dynamic Huffman tables.
+
+use super::adler32;
 
 const MAX_CODE_LENGTH: usize = 15;
 const END_OF_BLOCK: usize = 256;
@@ -24,14 +23,15 @@ const DISTANCES: [(u16, u8); 30] = [
 /// The order in which the lengths of the code-length code are sent.
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// The shortest and the longest copy of one token.
-pub(crate) const MIN_COPY: usize = 3;
-pub(crate) const MAX_COPY: usize = 258;
+/// The shortest copy of one token.
+pub const MIN_COPY: usize = 3;
+/// The longest copy of one token.
+pub const MAX_COPY: usize = 258;
 /// The farthest that a copy can reach back.
-pub(crate) const MAX_DISTANCE: usize = 32768;
+pub const MAX_DISTANCE: usize = 32768;
 
 /// Literals and copies, in order, with how often each symbol occurs.
-pub(crate) struct Tokens {
+pub struct Tokens {
     items: Vec<u32>,
     literals: [u32; 286],
     distances: [u32; 30],
@@ -39,13 +39,16 @@ pub(crate) struct Tokens {
     open: (usize, usize),
 }
 
-impl Tokens {
-    pub(crate) fn new() -> Tokens {
+impl Default for Tokens {
+    fn default() -> Tokens {
         Tokens { items: Vec::with_capacity(1 << 14), literals: [0; 286], distances: [0; 30], open: (0, 0) }
     }
+}
 
+impl Tokens {
+    /// A byte as it is.
     #[inline]
-    pub(crate) fn literal(&mut self, byte: u8) {
+    pub fn literal(&mut self, byte: u8) {
         self.close();
         self.items.push(u32::from(byte));
         self.literals[usize::from(byte)] += 1;
@@ -53,7 +56,7 @@ impl Tokens {
 
     /// Repeats `length` (at least 3) bytes from `distance` back.
     #[inline]
-    pub(crate) fn copy(&mut self, length: usize, distance: usize) {
+    pub fn copy(&mut self, length: usize, distance: usize) {
         if self.open.1 != distance {
             self.close();
         }
@@ -77,8 +80,8 @@ impl Tokens {
         }
     }
 
-    /// The tokens as one final block.
-    pub(crate) fn finish(mut self, out: Vec<u8>) -> Vec<u8> {
+    /// The tokens as a zlib stream (RFC 1950) of one block; `bytes` are what they stand for.
+    pub fn finish(mut self, bytes: &[u8]) -> Vec<u8> {
         self.close();
         self.literals[END_OF_BLOCK] = 1;
         // A block needs a distance code even if nothing is copied.
@@ -90,7 +93,7 @@ impl Tokens {
         let literal_codes = codes(&literal_lengths);
         let distance_codes = codes(&distance_lengths);
 
-        let mut bits = Bits { out, held: 0, count: 0 };
+        let mut bits = Bits { out: vec![0x78, 0x01], held: 0, count: 0 };
         bits.put(0b101, 3);
         write_tables(&mut bits, &literal_lengths, &distance_lengths);
         for item in &self.items {
@@ -112,7 +115,9 @@ impl Tokens {
             bits.put((distance - usize::from(first)) as u32, extra);
         }
         bits.put(literal_codes[END_OF_BLOCK], literal_lengths[END_OF_BLOCK]);
-        bits.finish()
+        let mut out = bits.finish();
+        out.extend_from_slice(&adler32(bytes).to_be_bytes());
+        out
     }
 }
 
@@ -143,7 +148,7 @@ impl Bits {
 
 /// How many bits a distance has beside its symbol.
 #[inline]
-pub(crate) fn extra_bits(distance: usize) -> u32 {
+pub fn extra_bits(distance: usize) -> u32 {
     u32::from(DISTANCES[distance_symbol(distance)].1)
 }
 
