@@ -1,6 +1,6 @@
 //! Tiles kept current event by event: count, sum, least, most and latest amount of each key and hour,
-//! beside the same in Bytewax on one worker, on one core each. Both start from events in memory; what
-//! the last 24 hours hold must be equal.
+//! beside the same in Flink, Pathway, dbsp and Bytewax, on one core each. All start from events in
+//! memory and see a thousand at a time; what the last 24 hours hold must be equal.
 
 use std::time::Instant;
 
@@ -39,7 +39,13 @@ pub fn streaming() -> Vec<Row> {
         "key,time,amount",
         (0..EVENTS).map(|number| format!("{},{},{}", key(number), time(number), amount(number))),
     );
-    let found = peers::run("streaming.py", &["bytewax==0.21.1"], &[&file]);
+    let script = |script, package| peers::run(script, &[package], &[&file]);
+    let found = [
+        ("Flink", "one core", script("streaming_flink.py", "apache-flink==2.3.0")),
+        ("Pathway", "one worker", script("streaming_pathway.py", "pathway==0.33.0")),
+        ("dbsp", "one worker", peers::run_project("dbsp", &[&file])),
+        ("Bytewax", "one worker", script("streaming_bytewax.py", "bytewax==0.21.1")),
+    ];
 
     let set = view();
     let events: Vec<Event> = (0..EVENTS)
@@ -72,9 +78,13 @@ pub fn streaming() -> Vec<Row> {
         let vector = state.vector_at(&set, &key.to_string(), end);
         sums.iter_mut().zip(&vector.0).for_each(|(sum, value)| *sum += value);
     }
-    let theirs: Vec<i64> = found["sums"].as_array().expect("sums").iter().filter_map(|sum| sum.as_i64()).collect();
-    assert_eq!(sums.as_slice(), theirs, "both keep the same tiles");
-    let rate = |seconds: f64| EVENTS as f64 / seconds;
-    let peer = rate(found["seconds"].as_f64().unwrap_or(f64::NAN));
-    vec![Row::at_least("streaming.tiles", "/s", rate(seconds), peer, "Bytewax 0.21.1, one worker", 5.0)]
+    let ours = EVENTS as f64 / seconds;
+    let row = |(name, on, found): (&str, &str, serde_json::Value)| {
+        assert_eq!(found["sums"], serde_json::json!(sums), "{name} keeps the same tiles");
+        let peer = EVENTS as f64 / found["seconds"].as_f64().expect("seconds");
+        let peer_name = format!("{name} {}, {on}", found["version"].as_str().expect("a version"));
+        let id = format!("streaming.tiles.{}", name.to_lowercase());
+        Row::at_least(&id, "/s", ours, peer, &peer_name, 5.0)
+    };
+    found.into_iter().map(row).collect()
 }

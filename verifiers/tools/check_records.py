@@ -205,7 +205,7 @@ REPORT = {
 SIGNED = [{"group": bytes(96)}, {"committee": {"signers": 3, "signatures": [bytes(65), bytes(65)]}}]
 SAMPLES = [
     ("cut", {
-        "version": 1, "epoch": 2, "watermark": -1, "partitions": [{"source": "s", "partition": 0, "offset": 1}],
+        "version": 2, "epoch": 2, "watermark": -1, "partitions": [{"source": "s", "partition": 0, "offset": 1}],
         "previous": LINK, "segments": [Cid(RAW, bytes(32))],
     }),
     ("segment", {

@@ -1,6 +1,6 @@
 //! Bringing what epochs publish to other places before they are posted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use enliven_light::ipfs_links;
 use enliven_store::{Batch, Store, Table};
 use enliven_types::{Block, Cid, Codec, EpochIndex, Report};
 
+use crate::retain::shown_from;
 use crate::{EngineError, EpochRecord, Published};
 
 /// The first pause after a failure; each further one is twice as long.
@@ -80,13 +81,18 @@ impl Mirrors {
                 kept = kept.filter(|_| there);
             }
             let mut sent = BTreeSet::new();
-            let first = kept.map_or(0, |(last, _)| last) + 1;
+            let next = kept.map_or(0, |(last, _)| last) + 1;
+            // What was swept cannot be brought any more.
+            let first = next.max(shown_from(store)?);
             for lacking in first..=epoch {
                 let (index, mut missing) = if lacking == epoch {
                     (index(blocks, report, changed)?, new.to_vec())
                 } else {
                     let record = past(store, lacking)?;
-                    let index = index(blocks, &record.report, &record.changed)?;
+                    // After a gap all tokens are new to the mirror, not only those that changed.
+                    let changed =
+                        if lacking > next && lacking == first { latest(store, lacking)? } else { record.changed };
+                    let index = index(blocks, &record.report, &changed)?;
                     let missing = not_sent(blocks, &index, &sent)?;
                     (index, missing)
                 };
@@ -168,6 +174,15 @@ fn mirrored_key(place: &str) -> Vec<u8> {
 fn past(store: &dyn Store, epoch: u64) -> Result<EpochRecord, EngineError> {
     let missing = || EngineError::Record { what: "epoch record".into(), reason: format!("epoch {epoch} is not there") };
     crate::engine::record(store, epoch)?.ok_or_else(missing)
+}
+
+/// The last change of each token up to an epoch.
+fn latest(store: &dyn Store, epoch: u64) -> Result<Vec<(u64, Cid, Cid)>, EngineError> {
+    let mut latest = BTreeMap::new();
+    for record in crate::engine::records(store)?.into_iter().take_while(|record| record.report.epoch <= epoch) {
+        latest.extend(record.changed.into_iter().map(|change| (change.0, change)));
+    }
+    Ok(latest.into_values().collect())
 }
 
 /// What an epoch's pin holds.

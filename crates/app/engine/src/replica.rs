@@ -339,7 +339,7 @@ impl Replica {
     fn make_cut(&self, spec: &CutSpec, events: &[(Event, Vec<u8>)], blocks: &mut Vec<Block>) -> Block {
         let segments = Segment::pack(events);
         let cut = Cut {
-            version: 1,
+            version: Cut::VERSION,
             epoch: spec.epoch,
             watermark: spec.watermark,
             partitions: spec.partitions.clone(),

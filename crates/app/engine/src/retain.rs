@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use enliven_content::{BlockStore, Follow, walk};
 use enliven_light::ipfs_links;
-use enliven_store::Store;
+use enliven_store::{Batch, Store, Table};
 use enliven_types::{Block, Cid, Codec, Digest};
 
 use crate::mirrors::index;
 use crate::{EngineError, Plan, Published};
+
+const SHOWN_FROM: &[u8] = b"shown from";
 
 /// The blocks that a collection's epochs name.
 ///
@@ -25,7 +27,7 @@ pub fn named_blocks(
 ) -> Result<BTreeSet<Cid>, EngineError> {
     let records = crate::engine::records(store)?;
     let last = records.last().map_or(0, |record| record.report.epoch);
-    let first_shown = recent.map_or(0, |recent| (last + 1).saturating_sub(recent));
+    let first_shown = first_of(last, recent).max(shown_from(store)?);
     let published = Published::new(blocks);
     let mut named: BTreeSet<Cid> = plan.blocks.iter().map(|block| block.cid).collect();
     let mut latest: BTreeMap<u64, Cid> = BTreeMap::new();
@@ -57,6 +59,26 @@ pub fn named_blocks(
         }
     }
     Ok(named)
+}
+
+/// Writes down that what only earlier epochs than so many show is about to be deleted.
+pub fn note_sweep(store: &dyn Store, recent: u64) -> Result<(), EngineError> {
+    let last = crate::engine::records(store)?.last().map_or(0, |record| record.report.epoch);
+    let first = first_of(last, Some(recent)).max(shown_from(store)?);
+    let mut batch = Batch::default();
+    batch.put(Table::Meta, SHOWN_FROM, first.to_be_bytes());
+    Ok(store.commit(batch)?)
+}
+
+/// The first epoch whose directory and images were never deleted.
+pub(crate) fn shown_from(store: &dyn Store) -> Result<u64, EngineError> {
+    let Some(bytes) = store.get(Table::Meta, SHOWN_FROM)? else { return Ok(0) };
+    let damaged = || EngineError::Record { what: "note of a sweep".into(), reason: "it is no number".into() };
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| damaged())
+}
+
+fn first_of(last: u64, recent: Option<u64>) -> u64 {
+    recent.map_or(0, |recent| (last + 1).saturating_sub(recent))
 }
 
 /// Adds all that roots lead to.

@@ -5,13 +5,15 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::World;
+use enliven_chain::ChainReader;
 use enliven_content::{BlockStore, ContentError, Directory, Kubo, KuboConfig, Link, MemoryBlocks, Mirror};
-use enliven_engine::{EngineError, Mirrors, Scope, Verifier, kept_at};
+use enliven_engine::{EngineError, ExportScope, Mirrors, Scope, Verifier, export, kept_at, named_blocks, note_sweep};
 use enliven_testkit::KuboNode;
 use enliven_types::{Block, Cid, Codec, Digest};
 
@@ -138,6 +140,37 @@ fn a_mirror_that_comes_later_gets_the_epochs_before() {
     let mut world = with_mirrors(world, vec![empty.clone()], NONE);
     world.run(1);
     assert_eq!(empty.taken.lock().unwrap().len(), 8);
+}
+
+/// After a sweep the epochs that are still whole are brought, the first of them with what every token shows.
+#[test]
+fn a_mirror_that_comes_after_a_sweep_gets_what_is_left() {
+    let mut world = World::new(common::plan());
+    world.run(12);
+    let kept: BTreeSet<Cid> =
+        named_blocks(&world.plan, &*world.store, &*world.blocks, Some(3), &BTreeSet::new()).unwrap();
+    note_sweep(&*world.store, 3).unwrap();
+    let left = MemoryBlocks::new();
+    for cid in &kept {
+        // Without a mirror no epoch index has been made.
+        if let Some(bytes) = world.blocks.get(cid).unwrap() {
+            left.put_all(&[Block { cid: *cid, bytes }]).unwrap();
+        }
+    }
+    assert!(!left.has(&world.directory_of(1)).unwrap() && left.has(&world.directory_of(10)).unwrap());
+    world.blocks = Arc::new(left);
+    world.reopen();
+    let shaky = Shaky::new(0);
+    let mut world = with_mirrors(world, vec![shaky.clone()], NONE);
+    world.run(2);
+    assert_eq!(*shaky.taken.lock().unwrap(), ["epoch 10", "epoch 11", "epoch 12", "epoch 13", "epoch 14"]);
+    // It has all that each token shows.
+    let reader = ChainReader::open(world.rpc(), world.publisher.deployment().token).unwrap();
+    let scope = ExportScope::Tokens { ids: (1..=10).collect(), history: false };
+    export(&reader, &shaky.kept, &scope, std::io::sink(), |_| {}).unwrap();
+    // A second sweep keeps what the first kept and is still recent.
+    let kept = named_blocks(&world.plan, &*world.store, &*world.blocks, None, &BTreeSet::new()).unwrap();
+    assert!(kept.contains(&world.directory_of(10)) && !kept.contains(&world.directory_of(1)));
 }
 
 fn kubo(node: &KuboNode) -> Kubo {

@@ -90,7 +90,7 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
-    /// Who signs: show the oracle contract, and replace it.
+    /// Who signs: show the oracle contract, replace it, and have the committee attest an epoch for other tools.
     Oracle {
         #[command(flatten)]
         place: Place,
@@ -110,7 +110,7 @@ pub enum Command {
         listen: SocketAddr,
     },
     /// Check a collection from the outside: chain, signatures, content, and every epoch recomputed; or a file of
-    /// `enliven export`, offline.
+    /// `enliven export`, offline; or an attestation of its committee.
     Verify {
         /// The JSON-RPC endpoint of the chain; with --car it is only asked for the hash of one block.
         #[arg(long, value_name = "URL", required_unless_present = "block", conflicts_with = "block")]
@@ -153,7 +153,7 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Put the blocks of a CAR file into a data directory.
+    /// Put the blocks of a CAR file, or all below a root at a gateway, into a data directory.
     Import {
         /// The file, or the address of a root at a gateway, such as http://127.0.0.1:8787/ipfs/bafy...
         #[arg(value_name = "FILE|URL")]

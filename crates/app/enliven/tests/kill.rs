@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{both, enliven, json, starter};
+use common::{both, edit, enliven, json, starter};
 use serde_json::Value;
 
 const SEED: u64 = 0x0DD5_EED5;
@@ -61,11 +61,11 @@ fn killed_fifty_times_the_run_ends_at_the_same_root() {
     println!("{kills} kills of a running process in {folders} data directories, {:.1?} in all", start.elapsed());
 }
 
-/// Kills a command at random moments, many times, and lets it end once.
+/// Runs a command many times and kills it at random moments, sometimes after its end.
 fn killed(dice: &mut u64, league: &Path, arguments: &[&str], mut after: impl FnMut()) {
-    // How long it takes is not known before: what it does is done for good in some of them.
-    let (mut kills, mut longest) = (0, 40_000);
-    while kills < 12 {
+    // How long it takes is not known before: what it does is done for good in some tries.
+    let (mut kills, mut longest) = (0, 40_000u64);
+    for _ in 0..16 {
         let mut child = enliven(league, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_micros(roll(dice) % longest));
         let _ = child.kill();
@@ -75,10 +75,32 @@ fn killed(dice: &mut u64, league: &Path, arguments: &[&str], mut after: impl FnM
             longest += longest / 4;
         } else {
             assert!(status.success(), "seed {SEED:#x}: after {kills} kills {arguments:?} fails");
-            longest /= 2;
-            kills += 1;
+            longest = (longest / 2).max(2_000);
         }
         after();
+    }
+    assert!(kills >= 4, "seed {SEED:#x}: only {kills} kills of {arguments:?}");
+}
+
+/// A run that goes on with another definition recomputes its features from all events, and may die anywhere in that.
+#[test]
+fn killed_while_it_adopts_another_definition_it_ends_at_the_same_root() {
+    let temp = tempfile::tempdir().unwrap();
+    starter(temp.path(), "2024-09-01");
+    let league = &temp.path().join("league");
+    json(league, &["train"], true);
+    let folders: Vec<String> = (0..4).map(|number| format!("adopted-{number}")).collect();
+    for folder in &folders {
+        json(league, &["run", "--data", folder, "--epochs", "6"], true);
+    }
+    let played = "\n[[traits]]\nname = \"played\"\nfrom = { feature = \"matches_lifetime\" }\n\n[policy]";
+    edit(league, "\n[policy]", played);
+    let calm = json(league, &["run", "--adopt", "--data", &folders[0]], true);
+    let dice = &mut SEED.clone();
+    for folder in &folders[1..] {
+        let arguments = ["run", "--adopt", "--data", folder];
+        killed(dice, league, &arguments, || {});
+        same(&calm, &json(league, &arguments, true), 12);
     }
 }
 

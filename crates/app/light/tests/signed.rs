@@ -222,7 +222,7 @@ const RECEIPTS: [(&str, u64, ChangeReceipt, &str); 25] = [
     ("the mint has traits before", 1, |one, _| one.before = vec![TraitValue::Number(9)], "before"),
 ];
 
-/// Changes what is named, and gives the JSON of token 1 another content.
+/// Changes what is named, or takes something away.
 type ChangeFiles = fn(&mut Draft);
 
 const FILES: [(&str, Option<LightStep>, ChangeFiles, &str); 12] = [

@@ -22,6 +22,8 @@ const MAX_CAR_TIME: Duration = Duration::from_secs(6 * 3600);
 pub struct GatewayBlocks {
     agent: Agent,
     url: String,
+    /// How long a gateway may take until it begins to answer.
+    answer: Duration,
 }
 
 impl GatewayBlocks {
@@ -38,7 +40,7 @@ impl GatewayBlocks {
             .timeout_global(Some(Duration::from_secs(config.timeout_s)))
             .build()
             .new_agent();
-        Ok(GatewayBlocks { agent, url: url.to_string() })
+        Ok(GatewayBlocks { agent, url: url.to_string(), answer: Duration::from_secs(config.timeout_s) })
     }
 
     /// All that `root` leads to, in one answer; each block is checked as it is read. A gateway may leave some out: who
@@ -46,7 +48,8 @@ impl GatewayBlocks {
     pub fn car(&self, root: &Cid) -> Result<CarReader<impl Read + use<>>, ContentError> {
         let url = format!("{}/ipfs/{root}?format=car&dag-scope=all", self.url);
         let request = self.agent.get(&url).header(header::ACCEPT, CAR).config();
-        let request = request.timeout_global(None).timeout_recv_body(Some(MAX_CAR_TIME)).build();
+        let request = request.timeout_global(None).timeout_recv_body(Some(MAX_CAR_TIME));
+        let request = request.timeout_recv_response(Some(self.answer)).build();
         let response =
             request.call().map_err(|error| ContentError::Gateway { url: url.clone(), reason: error.to_string() })?;
         if !is_found(&url, &response)? {

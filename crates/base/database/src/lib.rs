@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError, StorageError};
@@ -35,28 +36,38 @@ fn create(builder: &Builder, path: &Path) -> Result<(), Failed> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    match builder.create(&new) {
-        Ok(_) => {}
+    // The file is locked from here on, under either name: another process is refused or comes later.
+    let database = match contained(|| builder.create(&new)) {
+        Some(Ok(database)) => database,
         // Another process is about to make the same file.
-        Err(error @ DatabaseError::DatabaseAlreadyOpen) => return Err(Failed::Database(error)),
+        Some(Err(error @ DatabaseError::DatabaseAlreadyOpen)) => return Err(Failed::Database(error)),
+        Some(Err(error)) if !new.exists() => return Err(Failed::Database(error)),
         // What a process left that was killed here.
-        Err(_) if new.exists() => {
+        _ => {
             fs::remove_file(&new)?;
-            builder.create(&new).map_err(Failed::Database)?;
+            builder.create(&new).map_err(Failed::Database)?
         }
-        Err(error) => return Err(Failed::Database(error)),
+    };
+    if path.exists() {
+        // Another process was faster. That one may have given its file a name that this one has open.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => return Ok(()),
+        }
     }
-    // A link fails where another process was faster; that one's file is used. Some file systems have no links.
-    match fs::hard_link(&new, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => fs::rename(&new, path)?,
-        _ => fs::remove_file(&new)?,
-    }
+    fs::rename(&new, path)?;
+    drop(database);
     // The name, too, has to be on disk; systems on which a folder cannot be opened need no such call.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Ok(folder) = File::open(folder) {
         folder.sync_all()?;
     }
     Ok(())
+}
+
+/// None where the database panics, as it may on a file that is damaged.
+fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
 #[cfg(test)]
@@ -82,6 +93,27 @@ mod tests {
             assert_eq!(names, ["blocks.redb", "whole"], "{} bytes were left", left.len());
             drop(open_or_create(&Builder::new(), &path).unwrap());
             fs::remove_file(&path).unwrap();
+        }
+    }
+
+    /// Of two that make it at once one is faster, and its file stays; the other is refused or finds it.
+    #[test]
+    fn two_at_once_make_one_file() {
+        for _ in 0..30 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = &folder.path().join("blocks.redb");
+            let made = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| open_or_create(&Builder::new(), path))).collect();
+                let results: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+                results.into_iter().filter(|result| match result {
+                    Ok(_) => true,
+                    Err(DatabaseError::DatabaseAlreadyOpen) => false,
+                    Err(error) => panic!("{error}"),
+                })
+            });
+            assert_eq!(made.count(), 1);
+            let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, ["blocks.redb"]);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{Batch, Entry, Store, StoreError, Table, log, open, seal};
 
 const CACHE_BYTES: usize = 32 << 20;
 /// A change of what is stored, or how, is a change of this number.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 const FORMATS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("format");
 
 /// A store in one file, on `redb`: copy-on-write B-trees, one fsync per commit.

@@ -249,7 +249,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::MemoryStore;
+    use enliven_types::{Data, Event, Timestamp};
+
+    use crate::{EventLog, MemoryStore};
 
     fn found(ids: &Ids, store: &MemoryStore, sorted: &[u128]) -> Vec<u128> {
         let mut found = BTreeSet::new();
@@ -308,6 +310,30 @@ mod tests {
         batch.delete(Table::EventIds, ids.key(&ids.runs[0], None));
         store.commit(batch).unwrap();
         assert!(Ids::load(&store, "s", None).is_err());
+    }
+
+    /// A page from before everything was written is as good as any to a database that compares no checksum.
+    #[test]
+    fn a_set_that_is_gone_is_noticed() {
+        let store = MemoryStore::default();
+        let event = |id: &str| Event {
+            id: id.into(),
+            source: "s".into(),
+            kind: "t".into(),
+            subjects: vec!["a".into()].into(),
+            time: Timestamp(0),
+            data: Data::default(),
+        };
+        EventLog::new(&store, "s", 0).append(&[event("1"), event("2")]).unwrap();
+        let mut batch = Batch::default();
+        for (key, _) in store.range(Table::EventIds, &[], &[0xff], usize::MAX).unwrap() {
+            batch.delete(Table::EventIds, key);
+        }
+        store.commit(batch).unwrap();
+        let error = EventLog::new(&store, "s", 0).append(&[event("1")]).unwrap_err();
+        assert!(matches!(&error, StoreError::Damaged { .. }), "{error}");
+        // Another source has a set of its own.
+        assert_eq!(EventLog::new(&store, "other", 0).append(&[event("1")]).unwrap().new, 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct CutPartition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
-    /// The version of this record: 1.
+    /// The version of this record: 2.
     pub version: u32,
     /// The epoch's number; the first is 1.
     pub epoch: u64,
@@ -33,6 +33,9 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// The version that is written and read. In version 1 segments were lines of JSON.
+    pub const VERSION: u32 = 2;
+
     /// The DAG-CBOR block of this record.
     pub fn to_block(&self) -> Block {
         Block::new(Codec::DagCbor, to_cbor(self))

@@ -15,11 +15,13 @@ pub struct Segment;
 impl Segment {
     /// The version that is written and read.
     pub const VERSION: u32 = 1;
-    /// The events of a segment are at most so long as canonical JSON together, unless a single one is longer; so no
-    /// block is larger than what every node of IPFS takes.
+    /// The events of a segment are at most so long as canonical JSON together, unless a single one is longer (a row of a
+    /// source has at most 1 MiB); so no block is larger than what every node of IPFS takes.
     const MAX_JSON_BYTES: usize = 1_000_000;
     /// More is not unpacked. Names of one letter that one event each has become four times as long as columns.
     const MAX_UNPACKED_BYTES: usize = 8 << 20;
+    /// An event without any data or text is longer than this as canonical JSON.
+    const MIN_EVENT_BYTES: usize = 100;
 
     /// Packs events, each with its canonical JSON, in their order into as few segments as hold them.
     pub fn pack(events: &[(Event, Vec<u8>)]) -> Vec<Block> {
@@ -113,6 +115,9 @@ impl Columns {
         if self.version != Segment::VERSION {
             return Err(wrong(format!("version {} is not known, {} is", self.version, Segment::VERSION)));
         }
+        if count > Segment::MAX_JSON_BYTES / Segment::MIN_EVENT_BYTES {
+            return Err(wrong(format!("{count} events are more than a segment holds")));
+        }
         let lists = [self.source.len(), self.kind.len(), self.subject.len(), self.time.len()];
         if count == 0 || lists != [count; 4] {
             return Err(wrong(format!("{count} ids with lists of {lists:?}")));
@@ -131,7 +136,7 @@ impl Columns {
                 event.push((name.clone(), value));
             }
         }
-        let mut time = 0i64;
+        let (mut time, mut length) = (0i64, 0);
         let mut events = Vec::with_capacity(count);
         let rows = self.id.into_iter().zip(self.source).zip(self.kind).zip(self.subject).zip(self.time).zip(data);
         for (place, (((((id, source), kind), subject), step), data)) in rows.enumerate() {
@@ -144,6 +149,10 @@ impl Columns {
             let found = Event { id: id.clone(), source, kind, subjects, time: Timestamp(time), data: Data::from(data) };
             // What no line of JSON could say is no event.
             let json = found.to_bytes();
+            length += json.len();
+            if length > Segment::MAX_JSON_BYTES && count > 1 {
+                return Err(wrong(format!("its {count} events are longer than a segment holds")));
+            }
             match Event::from_bytes(&json) {
                 Ok(read) if read == found => events.push((found, json)),
                 Ok(_) => return Err(event("it reads otherwise from its canonical form".into())),
@@ -250,6 +259,15 @@ mod tests {
             change(columns.data.get_mut("goals").unwrap());
             columns
         };
+        let empty = |count: usize| Columns {
+            id: vec!["".into(); count],
+            source: vec!["".into(); count],
+            kind: vec!["".into(); count],
+            subject: vec![String::new(); count],
+            time: vec![0; count],
+            data: BTreeMap::new(),
+            ..columns()
+        };
         for (columns, reason) in [
             (Columns { version: 2, ..columns() }, "version 2 is not known"),
             (Columns { id: vec![], ..columns() }, "0 ids"),
@@ -260,6 +278,8 @@ mod tests {
                 Columns { subject: vec!["a".into(), "%41".into()], ..columns() },
                 "event 1 (`match-1`): its subject `%41` is not in canonical form",
             ),
+            (empty(20_000), "20000 events are more than a segment holds"),
+            (Columns { kind: vec!["t".repeat(600_000).into(); 2], ..columns() }, "2 events are longer than"),
             (goals(|goals| goals.values.truncate(1)), "`goals` do not fit"),
             (goals(|goals| goals.at = Some(vec![0, 2])), "`goals` do not fit"),
             (goals(|goals| goals.at = Some(vec![1, 0])), "`goals` do not fit"),

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use enliven_store::{Store, Table};
 use enliven_types::{AcceptedEpoch, Address, Codec, CommitteeConfig, Digest, FixedBytes, to_jcs};
 use p256::ecdsa::signature::Signer;
@@ -96,8 +96,11 @@ pub fn statement(chain_id: u64, token: Address, epoch: &AcceptedEpoch) -> Vec<u8
 }
 
 fn resource(name: &'static str, digest: Digest, codec: Codec) -> Resource {
-    let hex = digest.to_string().trim_start_matches("0x").to_string();
-    Resource { name, uri: format!("ipfs://{}", digest.to_cid(codec)), digest: Sha256 { sha256: hex } }
+    Resource { name, uri: format!("ipfs://{}", digest.to_cid(codec)), digest: Sha256 { sha256: hex(digest) } }
+}
+
+fn hex(digest: Digest) -> String {
+    digest.to_string().trim_start_matches("0x").to_string()
 }
 
 /// A DSSE envelope.
@@ -117,6 +120,8 @@ pub struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvelopeSignature {
     /// A signer's address, or the sha2-256 of a P-256 key (SPKI, DER) as hexadecimal digits.
+    /// Nothing proves it: it only says which key to try.
+    #[serde(default)]
     pub keyid: String,
     /// For an address r, s and v over the sha2-256 of [`Envelope::signed_bytes`]; else an ECDSA signature in DER.
     #[serde(with = "base64_text")]
@@ -124,14 +129,16 @@ pub struct EnvelopeSignature {
 }
 
 mod base64_text {
-    use super::{Deserialize, Deserializer, Engine, STANDARD, Serializer};
+    use super::{Deserialize, Deserializer, Engine, STANDARD, Serializer, URL_SAFE};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD.encode(bytes))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        STANDARD.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        // A reader of DSSE takes both alphabets.
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(&text).or_else(|_| URL_SAFE.decode(&text)).map_err(serde::de::Error::custom)
     }
 }
 
@@ -142,7 +149,8 @@ impl Envelope {
         [head.as_bytes(), &self.payload].concat()
     }
 
-    /// The signers of `committee` who say what the chain says of an epoch; an error if they are too few.
+    /// The signers of `committee` who say what the chain says of an epoch; an error if they are too few. Signatures of
+    /// others, and of signers who were ejected, count for nothing.
     pub fn check(
         &self,
         chain_id: u64,
@@ -160,12 +168,10 @@ impl Envelope {
         let digest = Digest::sha256(&self.signed_bytes());
         let mut found = BTreeSet::new();
         for signature in &self.signatures {
-            let Ok(address) = signature.keyid.parse::<Address>() else { continue };
-            let bytes = FixedBytes::<65>::try_from(signature.sig.as_slice()).ok();
-            if bytes.and_then(|bytes| recover(digest, &bytes.0)) != Some(address.into_array()) {
-                return wrong(format!("the signature of {address} is not by it"));
-            }
-            if committee.signers.contains(&address) {
+            let Ok(bytes) = FixedBytes::<65>::try_from(signature.sig.as_slice()) else { continue };
+            let Some(address) = recover(digest, &bytes.0).map(Address::from) else { continue };
+            let place = committee.signers.iter().position(|signer| *signer == address);
+            if place.is_some_and(|place| committee.ejected >> place & 1 == 0) {
                 found.insert(address);
             }
         }
@@ -181,7 +187,8 @@ impl Envelope {
 }
 
 impl Committee {
-    /// The committee's word on an epoch that was accepted; a node gives it only for what it signed for the chain.
+    /// The committee's word on an epoch that was accepted. A node gives it only for what it noted that it signed for the
+    /// chain; an error if these are fewer than a quorum.
     pub fn attest(
         &self,
         store: &dyn Store,
@@ -193,13 +200,18 @@ impl Committee {
         let payload = statement(chain_id, token, epoch);
         let mut envelope = Envelope { payload, payload_type: PAYLOAD_TYPE.into(), signatures: Vec::new() };
         let bytes = envelope.signed_bytes();
-        for (node, key) in self.keys().iter().enumerate() {
+        let mut nodes = 0;
+        for key in self.keys() {
             let place = signed_key(&key.address(), Round::of(&epoch.report));
-            if store.get(Table::Signed, &place)?.as_deref() != Some(digest.0.as_slice()) {
-                let reason = format!("node {node} has not signed epoch {} of this oracle", epoch.report.epoch);
-                return Err(OracleError::Attestation { reason });
+            if store.get(Table::Signed, &place)?.as_deref() == Some(digest.0.as_slice()) {
+                envelope.signatures.extend(key.attest(&bytes)?);
+                nodes += 1;
             }
-            envelope.signatures.extend(key.attest(&bytes)?);
+        }
+        if nodes < self.quorum() {
+            let (epoch, needed) = (epoch.report.epoch, self.quorum());
+            let reason = format!("{nodes} of the keys here signed epoch {epoch} of this oracle, {needed} are needed");
+            return Err(OracleError::Attestation { reason });
         }
         Ok(envelope)
     }
@@ -226,7 +238,7 @@ impl NodeKey {
         let failed = |reason: String| OracleError::Attestation { reason };
         let key = *self.attestation_key().verifying_key();
         let der = key.to_public_key_der().map_err(|error| failed(error.to_string()))?;
-        let keyid = Digest::sha256(der.as_bytes()).to_string().trim_start_matches("0x").to_string();
+        let keyid = hex(Digest::sha256(der.as_bytes()));
         let pem = key.to_public_key_pem(LineEnding::LF).map_err(|error| failed(error.to_string()))?;
         Ok(AttestationKey { address: self.address().into(), keyid, pem })
     }
@@ -342,8 +354,11 @@ mod tests {
         let keep = |count: usize| move |envelope: &mut Envelope| envelope.signatures.truncate(2 * count);
         assert!(refused(&|envelope| envelope.payload_type = "text/plain".into()).contains("text/plain"));
         assert!(refused(&|envelope| envelope.payload[5] ^= 1).contains("something else of epoch 7"));
-        assert!(refused(&|envelope| envelope.signatures[0].sig[9] ^= 1).contains("is not by it"));
-        assert!(refused(&|envelope| envelope.signatures[0].sig.truncate(64)).contains("is not by it"));
+        let spoilt = |change: fn(&mut Vec<u8>)| {
+            refused(&|envelope| envelope.signatures.iter_mut().step_by(2).take(2).for_each(|one| change(&mut one.sig)))
+        };
+        assert!(spoilt(|sig| sig[9] ^= 1).contains("2 signers"));
+        assert!(spoilt(|sig| sig.truncate(64)).contains("2 signers"));
         assert!(refused(&keep(2)).contains("2 signers of the committee signed it, 3 are needed"));
         // The same signer twice is one.
         let twice = |envelope: &mut Envelope| {
@@ -354,16 +369,28 @@ mod tests {
         assert!(good.check(CHAIN + 1, TOKEN, &epoch, &config).is_err());
         let mut fewer = good.clone();
         keep(3)(&mut fewer);
+        // Who adds to an envelope spoils nothing.
+        fewer.signatures.push(EnvelopeSignature { keyid: config.signers[3].to_string(), sig: vec![7; 65] });
         assert_eq!(fewer.check(CHAIN, TOKEN, &epoch, &config).unwrap().len(), 3);
+        // Two are needed of the three who are left, and the one who was ejected is none of them.
+        let ejected = CommitteeConfig { ejected: 1, ..config.clone() };
+        assert_eq!(fewer.check(CHAIN, TOKEN, &epoch, &ejected).unwrap().len(), 2);
+        keep(2)(&mut fewer);
+        let error = fewer.check(CHAIN, TOKEN, &epoch, &ejected).unwrap_err().to_string();
+        assert!(error.contains("1 signers"), "{error}");
     }
 
     #[test]
     fn a_node_attests_only_what_it_signed() {
-        let (committee, _) = committee();
+        let (committee, config) = committee();
         let (epoch, store) = (accepted(), MemoryStore::default());
         let error = committee.attest(&store, CHAIN, TOKEN, &epoch).unwrap_err().to_string();
-        assert!(error.contains("node 0 has not signed epoch 7"), "{error}");
-        committee.sign(&store, Round::of(&epoch.report), &[Digest::ZERO; 4]).unwrap();
-        assert!(committee.attest(&store, CHAIN, TOKEN, &epoch).is_err());
+        assert!(error.contains("0 of the keys here signed epoch 7 of this oracle, 3 are needed"), "{error}");
+        // One came to something else.
+        let mut digests = [epoch.signing_digest(CHAIN); 4];
+        digests[2] = Digest::ZERO;
+        committee.sign(&store, Round::of(&epoch.report), &digests).unwrap();
+        let envelope = committee.attest(&store, CHAIN, TOKEN, &epoch).unwrap();
+        assert_eq!(envelope.check(CHAIN, TOKEN, &epoch, &config).unwrap().len(), 3);
     }
 }

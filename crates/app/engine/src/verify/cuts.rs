@@ -19,7 +19,7 @@ impl Cuts {
     pub(super) fn next(&mut self, published: &Published<'_>, report: &Report, plan: &Plan) -> Outcome<(Cut, Events)> {
         let wrong = |why: String| Difference(Step::Events, format!("epoch {}: {why}", report.epoch));
         let cut = published.cut(report.cut).map_err(|error| wrong(error.to_string()))?;
-        if cut.version != 1 || cut.epoch != report.epoch || cut.previous != self.last {
+        if cut.version != Cut::VERSION || cut.epoch != report.epoch || cut.previous != self.last {
             return Err(wrong("the cut does not follow the one before it".into()));
         }
         if cut.watermark != plan.watermark(report.epoch) {

@@ -5,11 +5,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use enliven_chain::{Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher, Rpc};
+use enliven_chain::{ChainReader, Client, Clock, DeployConfig, DevChain, DevChainConfig, Key, Publisher, Rpc};
 use enliven_content::{BlockStore, MemoryBlocks};
 use enliven_engine::{Assets, Engine, Manifest, Plan, RunSummary, ingest};
 use enliven_oracle::{Committee, NodeKey};
 use enliven_store::{MemoryStore, Store};
+use enliven_types::{Cid, Codec};
 
 const TEAMS: [&str; 10] =
     ["Argentina", "Bolivia", "Brazil", "Chile", "Colombia", "Ecuador", "Paraguay", "Peru", "Uruguay", "Venezuela"];
@@ -95,6 +96,12 @@ impl World {
 
     pub fn run(&mut self, epochs: u64) -> RunSummary {
         self.engine.run(epochs, |_| {}).unwrap()
+    }
+
+    /// The directory of an epoch that was posted.
+    pub fn directory_of(&self, epoch: u64) -> Cid {
+        let reader = ChainReader::open(self.rpc(), self.publisher.deployment().token).unwrap();
+        reader.report(epoch).unwrap().unwrap().signed.report.directory.to_cid(Codec::DagPb)
     }
 
     pub fn rpc(&self) -> Arc<dyn Rpc> {

@@ -1,5 +1,5 @@
 use enliven_content::EmbeddedBlocks;
-use enliven_engine::named_blocks;
+use enliven_engine::{named_blocks, note_sweep};
 
 use crate::cli::Place;
 use crate::data::Data;
@@ -18,6 +18,9 @@ pub fn run(place: &Place, keep: Option<u64>, output: &Output) -> Result<(), CliE
         _ => Default::default(),
     };
     let named = named_blocks(&plan, &*data.store, &*data.blocks, keep, &held)?;
+    if let Some(keep) = keep {
+        note_sweep(&*data.store, keep)?;
+    }
     drop(data);
     let mut blocks = EmbeddedBlocks::open(folder.join("blocks.redb"))?;
     let swept = blocks.sweep(&named)?;

@@ -24,44 +24,66 @@ pub fn run(from: &str, place: &Place, output: &Output) -> Result<(), CliError> {
             CliError::Usage(format!("`{from}` names no block\nhint: such as http://127.0.0.1:8787/ipfs/bafy..."))
         })?;
         let gateway = GatewayBlocks::new(&GatewayConfig::new(gateway))?;
-        let store = import(gateway.car(&root)?, place, output)?;
+        let (store, imported) = import(gateway.car(&root)?, place, output)?;
         // Who sends a part of it is found out here, with the name of a block that is missing.
-        return Ok(walk(&store, &[root], |_| Ok::<_, ContentError>(Follow::All))?);
+        walk(&store, &[root], |_| Ok::<_, ContentError>(Follow::All))?;
+        imported.tell(&[root], output);
+        return Ok(());
     }
     let path = Path::new(from);
     let input = File::open(path).map_err(|error| CliError::file("open", path, &error))?;
-    import(CarReader::new(BufReader::with_capacity(1 << 18, input), format!("`{from}`"))?, place, output)?;
+    let reader = CarReader::new(BufReader::with_capacity(1 << 18, input), format!("`{from}`"))?;
+    let roots = reader.roots().to_vec();
+    import(reader, place, output)?.1.tell(&roots, output);
     Ok(())
 }
 
-fn import<R: Read>(reader: CarReader<R>, place: &Place, output: &Output) -> Result<EmbeddedBlocks, CliError> {
-    let roots: Vec<String> = reader.roots().iter().map(ToString::to_string).collect();
+/// How much came.
+#[derive(Default)]
+struct Imported {
+    blocks: u64,
+    new: u64,
+    bytes: u64,
+}
+
+impl Imported {
+    fn tell(&self, roots: &[Cid], output: &Output) {
+        let Imported { blocks, new, bytes } = self;
+        let roots: Vec<String> = roots.iter().map(ToString::to_string).collect();
+        let text = format!("{blocks} blocks of {bytes} bytes, {new} of them new; root {}", roots.join(", "));
+        output.result(&json!({ "roots": roots, "blocks": blocks, "new": new, "bytes": bytes }), &text);
+    }
+}
+
+fn import<R: Read>(
+    reader: CarReader<R>,
+    place: &Place,
+    output: &Output,
+) -> Result<(EmbeddedBlocks, Imported), CliError> {
     let folder = place.folder();
     std::fs::create_dir_all(&folder).map_err(|error| CliError::file("make the folder", &folder, &error))?;
     let store = EmbeddedBlocks::open(folder.join("blocks.redb"))?;
     let mut progress = output.progress("import", 0);
-    let (mut blocks, mut new, mut bytes) = (0u64, 0u64, 0u64);
+    let mut imported = Imported::default();
     let (mut batch, mut size): (Vec<Block>, usize) = (Vec::new(), 0);
     for block in reader {
         let block = block?;
-        blocks += 1;
-        bytes += block.bytes.len() as u64;
+        imported.blocks += 1;
+        imported.bytes += block.bytes.len() as u64;
         // One that is here and damaged is mended.
         if matches!(store.get(&block.cid), Ok(Some(_))) {
             continue;
         }
-        new += 1;
+        imported.new += 1;
         size += block.bytes.len();
         batch.push(block);
         if size >= BATCH_BYTES {
             store.put_all(&batch)?;
             (batch, size) = (Vec::new(), 0);
-            progress.tell(blocks, blocks, "blocks");
+            progress.tell(imported.blocks, imported.blocks, "blocks");
         }
     }
     store.put_all(&batch)?;
     progress.done("stored");
-    let result = json!({ "roots": roots, "blocks": blocks, "new": new, "bytes": bytes });
-    output.result(&result, &format!("{blocks} blocks of {bytes} bytes, {new} of them new; root {}", roots.join(", ")));
-    Ok(store)
+    Ok((store, imported))
 }

@@ -52,7 +52,7 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
             return match (car, content, rpc) {
                 (Some(car), _, rpc) => verify::car(car, *token, rpc.as_deref(), *block, extent, output),
                 (None, Some(content), Some(rpc)) => verify::run(rpc, *token, content, extent, output),
-                (None, ..) => Err(CliError::Usage("it takes --rpc and --content, or --car".into())),
+                (None, ..) => Err(CliError::Usage("it takes --rpc with --content or --attestation, or --car".into())),
             };
         }
         Command::Export { what, place, outside, out } => export::run(what, place, outside, out, output)?,

@@ -10,7 +10,7 @@ use enliven_content::{BlockStore, CarBlocks, EmbeddedBlocks, GatewayBlocks, Gate
 use enliven_engine::{EngineError, Scope, Verdict, Verifier};
 use enliven_light::{Anchor, LightVerdict, LightVerifier};
 use enliven_oracle::Envelope;
-use enliven_types::{Codec, Digest, Report};
+use enliven_types::{Codec, CommitteeConfig, Digest, Report};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -45,6 +45,10 @@ fn whole(verifier: Verifier<'_>, token: Address, extent: Extent<'_>, output: &Ou
         (Extent::Least, None) => Scope::Last,
         (Extent::All | Extent::Rest(_), None) => Scope::All,
     };
+    if let Some(come) = &come {
+        // Whether it can be written is known before the work is done.
+        come.write()?;
+    }
     let mut unwritten = None;
     let verdict = told(verifier, scope, output, |report| {
         if let Some(come) = &mut come
@@ -53,8 +57,11 @@ fn whole(verifier: Verifier<'_>, token: Address, extent: Extent<'_>, output: &Ou
             unwritten = Some(error);
         }
     });
+    if let Some(error) = unwritten {
+        return Err(error);
+    }
     output.result(&verdict, &table(&verdict));
-    unwritten.map_or(Ok(code(verdict.passed)), Err)
+    Ok(code(verdict.passed))
 }
 
 /// What of a collection is recomputed.
@@ -100,10 +107,16 @@ impl Come {
         Ok(Come { file: file.to_path_buf(), ..come })
     }
 
-    /// Writes down that an epoch was recomputed: beside, then renamed, so that there is always a whole file.
+    /// Writes down that an epoch was recomputed.
     fn keep(&mut self, report: &Report) -> Result<(), CliError> {
         self.report = Some(report.clone());
-        let part = self.file.with_extension("part");
+        self.write()
+    }
+
+    /// Beside, then renamed, so that there is always a whole file.
+    fn write(&self) -> Result<(), CliError> {
+        let mut part = self.file.clone().into_os_string();
+        part.push(".part");
         let written = serde_json::to_vec_pretty(self).map_err(std::io::Error::other);
         let written =
             written.and_then(|text| std::fs::write(&part, text)).and_then(|()| std::fs::rename(&part, &self.file));
@@ -160,7 +173,9 @@ pub fn attestation(file: &Path, rpc: &str, token: Address, output: &Output) -> R
     let posted = reader.report(epoch)?.ok_or(EngineError::NoEpoch { epoch, last })?;
     let accepted = posted.accepted()?;
     let committees = reader.configs()?;
-    let committee = committees.iter().find(|one| one.oracle == accepted.oracle);
+    let mine =
+        |one: &&CommitteeConfig| one.oracle == accepted.oracle && one.config_count == accepted.report.config_count;
+    let committee = committees.iter().find(mine);
     let committee = committee.ok_or_else(|| wrong(format!("the committee of {} is unknown", accepted.oracle)))?;
     let signers = envelope.check(reader.chain_id(), token, &accepted, committee)?;
     let text = format!(

@@ -7,8 +7,8 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../../../.." && pwd)
 peer="${CARGO_TARGET_DIR:-$root/target}/peer"
 mkdir -p "$peer"
-if [ ! -x "$peer/venv/bin/python" ]; then
-    python3 -m venv "$peer/venv"
+if [ ! -x "$peer/venv/bin/pip" ]; then
+    python3 -m venv --clear "$peer/venv" || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
 fi
 "$peer/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 "$peer/venv/bin/python" "$here/train.py" "$peer/models"
