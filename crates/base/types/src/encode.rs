@@ -54,9 +54,8 @@ pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) {
 fn is_plain(event: &Event) -> bool {
     // RFC 8785 orders by UTF-16 units, which differ from UTF-8 only beyond the basic plane.
     let beyond = |name: &str| name.bytes().any(|byte| byte >= 0xf0);
-    let large = |value: &Value| matches!(value, Value::Int(number) if number.unsigned_abs() > Value::MAX_INT as u64);
     let listed = |subject: &SmolStr| subject.bytes().any(|byte| byte == b'|' || byte == b'%');
-    !event.data.iter().any(|(name, value)| beyond(name) || large(value)) && !event.subjects.iter().any(listed)
+    !event.data.iter().any(|(name, value)| beyond(name) || !value.is_exact()) && !event.subjects.iter().any(listed)
 }
 
 fn display(value: &impl std::fmt::Display, out: &mut Vec<u8>) {

@@ -22,6 +22,13 @@ impl Value {
     /// The largest whole number that JSON readers agree on.
     pub const MAX_INT: i64 = (1 << 53) - 1;
 
+    pub(crate) const TOO_LARGE: &'static str = "a number is larger than 9007199254740991";
+
+    /// Whether every reader of JSON takes it for the same.
+    pub(crate) fn is_exact(&self) -> bool {
+        !matches!(self, Value::Int(number) if number.unsigned_abs() > Value::MAX_INT as u64)
+    }
+
     /// The number of an integer or of a truth value (false 0, true 1); none for text.
     pub fn number(&self) -> Option<i64> {
         match self {
@@ -114,6 +121,9 @@ impl Event {
         let time = Timestamp::parse(&wire.time)?;
         let subjects = split_subjects(&wire.subject);
         let event = Event { id: wire.id, source: wire.source, kind: wire.kind, subjects, time, data: wire.data };
+        if event.data.iter().any(|(_, value)| !value.is_exact()) {
+            return Err(TypeError::Decode { what: "event", reason: Value::TOO_LARGE.into() });
+        }
         if event.to_bytes() != bytes {
             return Err(TypeError::NotCanonical { what: "event" });
         }

@@ -50,6 +50,11 @@ impl Timestamp {
         Ok(time)
     }
 
+    /// Whether this instant has a form in RFC 3339 that is read back as it.
+    pub fn is_printable(self) -> bool {
+        Timestamp::RANGE.0 <= self && self <= LAST_PRINTED
+    }
+
     /// The UTC date of this instant (clamped to four-digit years).
     pub fn date(self) -> civil::Date {
         let clamped = self.clamp(Timestamp::RANGE.0, Timestamp::RANGE.1);

@@ -1,4 +1,4 @@
-//! Literals and copies as one block of DEFLATE (RFC 1951) with dynamic Huffman tables.
+//! Literals and copies as blocks of DEFLATE (RFC 1951) with dynamic Huffman tables.
 
 use super::adler32;
 
@@ -37,11 +37,18 @@ pub struct Tokens {
     distances: [u32; 30],
     /// A copy that may go on: its length and its distance.
     open: (usize, usize),
+    bits: Bits,
 }
 
 impl Default for Tokens {
     fn default() -> Tokens {
-        Tokens { items: Vec::with_capacity(1 << 14), literals: [0; 286], distances: [0; 30], open: (0, 0) }
+        Tokens {
+            items: Vec::with_capacity(1 << 14),
+            literals: [0; 286],
+            distances: [0; 30],
+            open: (0, 0),
+            bits: Bits { out: vec![0x78, 0x01], held: 0, count: 0 },
+        }
     }
 }
 
@@ -80,8 +87,27 @@ impl Tokens {
         }
     }
 
-    /// The tokens as a zlib stream (RFC 1950) of one block; `bytes` are what they stand for.
+    /// How many tokens the block has so far.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Ends the block: what follows has tables of its own.
+    pub fn end_block(&mut self) {
+        self.write(false);
+        self.items.clear();
+        (self.literals, self.distances) = ([0; 286], [0; 30]);
+    }
+
+    /// The tokens as a zlib stream (RFC 1950); `bytes` are what they stand for.
     pub fn finish(mut self, bytes: &[u8]) -> Vec<u8> {
+        self.write(true);
+        let mut out = self.bits.finish();
+        out.extend_from_slice(&adler32(bytes).to_be_bytes());
+        out
+    }
+
+    fn write(&mut self, last: bool) {
         self.close();
         self.literals[END_OF_BLOCK] = 1;
         // A block needs a distance code even if nothing is copied.
@@ -93,9 +119,9 @@ impl Tokens {
         let literal_codes = codes(&literal_lengths);
         let distance_codes = codes(&distance_lengths);
 
-        let mut bits = Bits { out: vec![0x78, 0x01], held: 0, count: 0 };
-        bits.put(0b101, 3);
-        write_tables(&mut bits, &literal_lengths, &distance_lengths);
+        let bits = &mut self.bits;
+        bits.put(0b100 | u32::from(last), 3);
+        write_tables(bits, &literal_lengths, &distance_lengths);
         for item in &self.items {
             if item & COPY == 0 {
                 let symbol = *item as usize;
@@ -115,9 +141,6 @@ impl Tokens {
             bits.put((distance - usize::from(first)) as u32, extra);
         }
         bits.put(literal_codes[END_OF_BLOCK], literal_lengths[END_OF_BLOCK]);
-        let mut out = bits.finish();
-        out.extend_from_slice(&adler32(bytes).to_be_bytes());
-        out
     }
 }
 
