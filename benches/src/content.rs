@@ -188,10 +188,18 @@ fn verify(found: &Run) -> Vec<Row> {
 
     let (car, hash) = write(&ExportScope::All);
     let (root, store) = read(&car);
-    let begin = Instant::now();
-    let verdict = Verifier::offline(root, found.token, Anchor::Hash(hash), &store).run(Scope::All, |_, _| {});
-    let full_s = begin.elapsed().as_secs_f64();
-    assert!(verdict.passed, "{verdict:?}");
+    let full = || {
+        let begin = Instant::now();
+        let verdict = Verifier::offline(root, found.token, Anchor::Hash(hash), &store).run(Scope::All, |_, _| {});
+        assert!(verdict.passed, "{verdict:?}");
+        (verdict, begin.elapsed().as_secs_f64())
+    };
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread starts");
+    let (_, alone_s) = one_thread.install(full);
+    let (verdict, full_s) = full();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // What one thread has to do in each epoch is a fifth at most.
+    let goal = 0.2 + 0.8 / cores as f64;
     // An epoch is a month.
     let real_s = verdict.to as f64 * 30.0 * 86_400.0;
     vec![
@@ -205,6 +213,7 @@ fn verify(found: &Run) -> Vec<Row> {
             "real time",
             0.001,
         ),
+        Row::at_most("verify.full.cores", "s", full_s, alone_s, &format!("one thread of {cores}"), goal),
         Row::at_most("verify.full", "s", full_s, found.replay_s, "making it (4 nodes)", 1.0),
     ]
 }

@@ -259,10 +259,9 @@ impl<'a, W: Write + Send, P: FnMut(u64) + Send> Copy<'a, W, P> {
     /// What a report was made with.
     fn definition(&self, report: &Report) -> Result<(), EngineError> {
         let published = Published::new(self);
-        let definition = published.definition(report.manifest)?;
-        published.template(&definition)?;
-        published.tables(&definition)?;
-        published.block("model", &report.model.to_cid(Codec::DagCbor))?;
+        for part in published.parts(report.manifest, report.model)? {
+            published.block("part of a definition", &part)?;
+        }
         Ok(())
     }
 

@@ -192,10 +192,6 @@ pub(crate) fn index(
     changed: &[(u64, Cid, Cid)],
 ) -> Result<EpochIndex, EngineError> {
     let published = Published::new(blocks);
-    let definition = published.definition(report.manifest)?;
-    let raw = |digest: enliven_types::Digest| digest.to_cid(Codec::Raw);
-    let mut parts = vec![raw(report.manifest), report.model.to_cid(Codec::DagCbor), raw(definition.template)];
-    parts.extend(definition.tables.values().flatten().map(|digest| raw(*digest)));
     let mut images = BTreeSet::new();
     for (_, _, metadata) in changed {
         images.extend(ipfs_links(&published.block("metadata", metadata)?));
@@ -205,7 +201,7 @@ pub(crate) fn index(
         epoch: report.epoch,
         directory: report.directory.to_cid(Codec::DagPb),
         cut: report.cut.to_cid(Codec::DagCbor),
-        definition: parts,
+        definition: published.parts(report.manifest, report.model)?,
         images: images.into_iter().collect(),
     })
 }

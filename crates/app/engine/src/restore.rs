@@ -110,6 +110,15 @@ impl<'a> Published<'a> {
         Ok(from_json_strict("manifest", &self.block("manifest", &digest.to_cid(Codec::Raw))?)?)
     }
 
+    /// The blocks that a report was made with: the definition, the model, the template, the rows of tables.
+    pub fn parts(&self, manifest: Digest, model: Digest) -> Result<Vec<Cid>, EngineError> {
+        let definition = self.definition(manifest)?;
+        let raw = |digest: &Digest| digest.to_cid(Codec::Raw);
+        let mut parts = vec![raw(&manifest), model.to_cid(Codec::DagCbor), raw(&definition.template)];
+        parts.extend(definition.tables.values().flatten().map(raw));
+        Ok(parts)
+    }
+
     /// The plan of a definition and a model.
     pub fn plan(&self, manifest: Digest, model: Digest) -> Result<Plan, EngineError> {
         let definition = self.definition(manifest)?;

@@ -8,7 +8,7 @@ use enliven_types::{
     TokenProof, from_cbor, from_json_strict, leaf_hash,
 };
 
-use crate::{LightCheck, LightStep, LightVerdict, ProvenToken};
+use crate::{At, Difference, LightCheck, LightStep, LightVerdict, ProvenToken};
 
 /// The largest file of metadata that is read.
 pub const MAX_FILE_BYTES: usize = 32 << 20;
@@ -30,21 +30,7 @@ pub struct LightVerifier<'a> {
     verdict: LightVerdict,
 }
 
-/// The first difference.
-struct Difference(LightStep, String);
-
-type Outcome<T> = Result<T, Difference>;
-
-/// Says at which step an error is a difference.
-trait At<T> {
-    fn at(self, step: LightStep) -> Outcome<T>;
-}
-
-impl<T, E: std::fmt::Display> At<T> for Result<T, E> {
-    fn at(self, step: LightStep) -> Outcome<T> {
-        self.map_err(|error| Difference(step, error.to_string()))
-    }
-}
+type Outcome<T> = Result<T, Difference<LightStep>>;
 
 fn differ<T>(step: LightStep, reason: String) -> Outcome<T> {
     Err(Difference(step, reason))

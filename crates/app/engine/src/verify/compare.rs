@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
+use enliven_light::Difference;
 use enliven_types::{Cid, Receipt, Report};
 
-use super::{Difference, Outcome, Step, Theirs, Verifier};
+use super::{Outcome, Step, Theirs, Verifier};
 use crate::EpochOutcome;
 
 impl Verifier<'_> {

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use enliven_light::Difference;
 use enliven_types::{Cid, Codec, Cut, CutPartition, Digest, Report};
 
-use super::{Difference, Outcome, Step};
+use super::{Outcome, Step};
 use crate::{Events, Plan, Published};
 
 /// Walks the cuts from the first on.

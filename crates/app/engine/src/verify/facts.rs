@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use enliven_chain::{Address, ChainReader, Rpc};
 use enliven_content::BlockStore;
-use enliven_light::{Anchor, LightStep, LightVerifier};
+use enliven_light::{Anchor, At, Difference, LightStep, LightVerifier};
 use enliven_types::{AcceptedEpoch, Cid, Codec, CommitteeConfig, EpochList, Report, from_cbor};
 
-use super::{At, Difference, Outcome, Step};
+use super::{Outcome, Step};
 use crate::Published;
 
 /// Where the reports are known from.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use enliven_chain::{Address, Rpc};
 use enliven_content::{BlockStore, CheckedBlocks};
-use enliven_light::{Anchor, ipfs_links};
+use enliven_light::{Anchor, At, Difference, ipfs_links};
 use enliven_metadata::Renderer;
 use enliven_oracle::check_epoch;
 use enliven_provenance::{check_link, receipts_root};
@@ -120,21 +120,7 @@ pub struct Verifier<'a> {
     checks: BTreeMap<Step, Check>,
 }
 
-/// The first difference.
-struct Difference(Step, String);
-
-type Outcome<T> = Result<T, Difference>;
-
-/// Says at which step an error is a difference.
-trait At<T> {
-    fn at(self, step: Step) -> Outcome<T>;
-}
-
-impl<T, E: std::fmt::Display> At<T> for Result<T, E> {
-    fn at(self, step: Step) -> Outcome<T> {
-        self.map_err(|error| Difference(step, error.to_string()))
-    }
-}
+type Outcome<T> = Result<T, Difference<Step>>;
 
 /// The published side of an epoch.
 struct Theirs {

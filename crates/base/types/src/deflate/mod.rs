@@ -31,7 +31,7 @@ pub fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut at = 0;
     let mut found = seen.longest(0);
     while at < bytes.len() {
-        if tokens.len() >= BLOCK {
+        if tokens.in_block() >= BLOCK {
             tokens.end_block();
         }
         seen.add(at);

@@ -88,7 +88,7 @@ impl Tokens {
     }
 
     /// How many tokens the block has so far.
-    pub fn len(&self) -> usize {
+    pub fn in_block(&self) -> usize {
         self.items.len()
     }
 
