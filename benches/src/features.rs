@@ -39,7 +39,7 @@ fn view(sketches: bool) -> FeatureSet {
     definition(&define, 2, 3_600_000)
 }
 
-/// The event with a number, of `keys * PER_KEY` over a week; keys come in a scattered order.
+/// The event with a number, of `keys * PER_KEY` in each week; keys come in a scattered order.
 fn event(number: usize, keys: usize) -> Event {
     let key = (number * 7_919) % keys;
     let time = (number as i64) * WEEK_MS / (keys * PER_KEY) as i64;
@@ -64,8 +64,8 @@ struct Measured {
     restore_s: f64,
 }
 
-fn measure(view: &FeatureSet, keys: usize) -> Measured {
-    let total = keys * PER_KEY;
+fn measure(view: &FeatureSet, keys: usize, weeks: usize) -> Measured {
+    let total = keys * PER_KEY * weeks;
     let mut counters: IndexMap<String, u64> = IndexMap::new();
     let mut floor = Duration::ZERO;
     for start in (0..total).step_by(PAGE) {
@@ -101,7 +101,7 @@ fn measure(view: &FeatureSet, keys: usize) -> Measured {
     let begin = Instant::now();
     let mut sum = 0i64;
     for name in &names {
-        sum = sum.wrapping_add(state.vector_at(view, name, Timestamp(WEEK_MS)).0.iter().sum());
+        sum = sum.wrapping_add(state.vector_at(view, name, Timestamp(WEEK_MS * weeks as i64)).0.iter().sum());
     }
     let read = begin.elapsed();
     std::hint::black_box(sum);
@@ -125,12 +125,18 @@ pub fn features() -> Vec<Row> {
     let view = view(false);
     let mut rows = Vec::new();
     let mut base = None;
+    let mut at_100_000 = 0.0;
     for (keys, name) in [(10_000, "1x"), (100_000, "10x"), (1_000_000, "100x")] {
-        let found = measure(&view, keys);
-        let (add_base, read_base) = *base.get_or_insert((found.add_ns, found.read_ns));
+        let found = measure(&view, keys, 1);
+        let (add_base, read_base, memory_base) =
+            *base.get_or_insert((found.add_ns, found.read_ns, found.bytes_per_key));
         let id = |what: &str| format!("features.{what}.{name}");
         rows.push(Row::at_most(&id("add.growth"), "ns", found.add_ns, add_base, "1x", 3.0));
         rows.push(Row::at_most(&id("read.growth"), "ns", found.read_ns, read_base, "1x", 3.0));
+        rows.push(Row::at_most(&id("memory.growth"), "B/key", found.bytes_per_key, memory_base, "1x", 1.2));
+        if keys == 100_000 {
+            at_100_000 = found.bytes_per_key;
+        }
         if keys == 1_000_000 {
             rows.push(Row::at_most("features.add", "ns", found.add_ns, 1e9 / 3e6, "budget: 3 million a second", 1.0));
             rows.push(Row::at_most(
@@ -145,6 +151,9 @@ pub fn features() -> Vec<Row> {
             rows.push(Row::at_most("features.restart", "s", found.restore_s, 3.0, "budget", 1.0));
         }
     }
+    // What windows have left behind is gone: after ten weeks of as many events there is no more than after one.
+    let long = measure(&view, 100_000, 10).bytes_per_key;
+    rows.push(Row::at_most("features.memory.weeks", "B/key", long, at_100_000, "one week of ten", 1.2));
     rows.push(training(&view));
     rows.extend(from_json(&view));
     rows.push(expression());

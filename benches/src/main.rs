@@ -9,6 +9,7 @@ mod features;
 mod gas;
 mod models;
 mod peers;
+mod plot;
 mod replay;
 mod store;
 mod streaming;
@@ -70,7 +71,14 @@ const BENCHES: [(&str, Bench); 10] = [
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let plot = arguments.iter().position(|argument| argument == "--plot").map(|at| {
+        let path = arguments.drain(at..(at + 2).min(arguments.len())).nth(1);
+        path.unwrap_or_else(|| {
+            eprintln!("--plot takes a file");
+            std::process::exit(2)
+        })
+    });
     let json = arguments.iter().any(|argument| argument == "--json");
     let wanted = arguments.iter().find(|argument| !argument.starts_with("--"));
     let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
@@ -84,6 +92,15 @@ fn main() {
             eprintln!("bench: {name}");
             rows.extend(bench());
         }
+    }
+    if let Some(path) = plot {
+        let names = [
+            ("features.add.growth", "ns to add an event"),
+            ("features.read.growth", "ns to read 20 features"),
+            ("features.memory.growth", "bytes a key"),
+        ];
+        std::fs::write(&path, plot::growth("20 sliding features, five events a key", 10_000, &rows, &names))
+            .unwrap_or_else(|error| panic!("{path} cannot be written: {error}"));
     }
     if json {
         println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default());

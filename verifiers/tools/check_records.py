@@ -218,7 +218,7 @@ SAMPLES = [
     }),
     ("epoch-index", {
         "version": 1, "epoch": 1, "directory": Cid(cid.DAG_PB, bytes(32)), "cut": LINK,
-        "definition": [Cid(RAW, bytes(32)), LINK, Cid(RAW, bytes(32))], "images": [Cid(RAW, bytes(32))],
+        "definition": [Cid(RAW, bytes(32)), LINK, Cid(RAW, bytes(32)), Cid(RAW, bytes(32))], "images": [Cid(RAW, bytes(32))],
     }),
     ("epoch-list", {"epochs": [
         {"oracle": bytes(20), "report": REPORT, "hot": DIGEST, "signed": signed} for signed in SIGNED

@@ -150,7 +150,7 @@ impl Plan {
         let definition = Block::new(Codec::Raw, to_jcs(&definition));
         let start = Timestamp::parse(&manifest.epochs.start)?;
         let digest = Digest::of_cid(&definition.cid)?;
-        let mut blocks = vec![definition, template, model_block, renderer.contract_json()];
+        let mut blocks = vec![definition, template, Renderer::fonts(), model_block, renderer.contract_json()];
         blocks.extend(table_blocks);
         Ok(Plan {
             definition: digest,

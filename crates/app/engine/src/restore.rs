@@ -110,11 +110,12 @@ impl<'a> Published<'a> {
         Ok(from_json_strict("manifest", &self.block("manifest", &digest.to_cid(Codec::Raw))?)?)
     }
 
-    /// The blocks that a report was made with: the definition, the model, the template, the rows of tables.
+    /// The blocks that a report was made with: the definition, the model, the template, the fonts, the rows of tables.
     pub fn parts(&self, manifest: Digest, model: Digest) -> Result<Vec<Cid>, EngineError> {
         let definition = self.definition(manifest)?;
         let raw = |digest: &Digest| digest.to_cid(Codec::Raw);
-        let mut parts = vec![raw(&manifest), model.to_cid(Codec::DagCbor), raw(&definition.template)];
+        let own = [raw(&manifest), model.to_cid(Codec::DagCbor), raw(&definition.template), raw(&definition.font)];
+        let mut parts = own.to_vec();
         parts.extend(definition.tables.values().flatten().map(raw));
         Ok(parts)
     }

@@ -117,7 +117,8 @@ fn every_kind_of_block_is_checked() {
     let cases = [
         ("manifest", definition[0].cid, Step::Manifest),
         ("template", definition[1].cid, Step::Manifest),
-        ("model", definition[2].cid, Step::Model),
+        ("fonts", definition[2].cid, Step::Manifest),
+        ("model", definition[3].cid, Step::Model),
         ("cut", cut.to_block().cid, Step::Events),
         ("events", first_cut.segments[0], Step::Events),
         ("receipt", receipt, Step::Receipts),

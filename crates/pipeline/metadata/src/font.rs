@@ -23,7 +23,12 @@ const ELLIPSIS: char = '…';
 
 /// The digest of the embedded font files.
 pub(crate) fn digest() -> Digest {
-    Digest::sha256(&FILES.concat())
+    Digest::sha256(&files())
+}
+
+/// The embedded font files, one after the other.
+pub(crate) fn files() -> Vec<u8> {
+    FILES.concat()
 }
 
 /// A cut of the embedded family.

@@ -1,6 +1,6 @@
 //! From a token's traits to its three files.
 
-use enliven_types::{Block, Digest, Timestamp, Trait};
+use enliven_types::{Block, Codec, Digest, Timestamp, Trait};
 
 use crate::paint::Painter;
 use crate::template::Templates;
@@ -81,6 +81,11 @@ impl Renderer {
     /// The sha2-256 of the embedded font files.
     pub fn font_digest() -> Digest {
         font::digest()
+    }
+
+    /// The embedded font files, one after the other: the block with that digest.
+    pub fn fonts() -> Block {
+        Block::new(Codec::Raw, font::files())
     }
 
     /// The sha2-256 of the card's template.

@@ -271,6 +271,7 @@ impl<'a> Verifier<'a> {
             let detail = format!("it was drawn with the font {}, this program has another", definition.font);
             return Err(Difference(Step::Manifest, detail));
         }
+        blocks.block("font", &definition.font.to_cid(Codec::Raw)).at(Step::Manifest)?;
         let template = blocks.template(&definition).at(Step::Manifest)?;
         let tables = blocks.tables(&definition).at(Step::Manifest)?;
         Plan::check_features(&definition.manifest, &tables).at(Step::Manifest)?;
