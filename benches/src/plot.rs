@@ -56,6 +56,7 @@ pub fn growth(title: &str, keys: u64, rows: &[Row], names: &[(&str, &str)]) -> S
             thousands(keys * 10u64.pow(place as u32))
         );
     }
+    let mut taken: Vec<f64> = Vec::new();
     for ((label, values), colour) in lines.iter().zip(["#2f7fd6", "#d9822b", "#3a9d5d", "#a45bc4"]) {
         let points: Vec<String> =
             values.iter().enumerate().map(|(place, value)| format!("{:.1},{:.1}", x(place), y(*value))).collect();
@@ -69,8 +70,12 @@ pub fn growth(title: &str, keys: u64, rows: &[Row], names: &[(&str, &str)]) -> S
             let _ = writeln!(svg, "<circle cx=\"{cx}\" cy=\"{cy}\" r=\"4\" fill=\"{colour}\"/>");
         }
         let last = values[values.len() - 1];
-        let _ =
-            writeln!(svg, "<text x=\"{}\" y=\"{:.1}\">{label}: {last:.0}</text>", WIDTH - RIGHT + 12.0, y(last) + 4.0);
+        let mut at = y(last) + 4.0;
+        while taken.iter().any(|other| (at - other).abs() < 15.0) {
+            at += 1.0;
+        }
+        taken.push(at);
+        let _ = writeln!(svg, "<text x=\"{}\" y=\"{:.1}\">{label}: {last:.0}</text>", WIDTH - RIGHT + 12.0, at);
     }
     svg.push_str("</svg>\n");
     svg
