@@ -199,7 +199,7 @@ fn verify(found: &Run) -> Vec<Row> {
     let (verdict, full_s) = full();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // What one thread has to do in each epoch is a fifth at most.
-    let goal = 0.2 + 0.8 / cores as f64;
+    let goal = ((0.2 + 0.8 / cores as f64) * 100.0).round() / 100.0;
     // An epoch is a month.
     let real_s = verdict.to as f64 * 30.0 * 86_400.0;
     vec![
