@@ -98,11 +98,11 @@ impl<'a> Published<'a> {
         Ok(from_cbor("cut", &self.block("cut", &digest.to_cid(Codec::DagCbor))?)?)
     }
 
-    /// The lines of a block.
-    fn lines(&self, what: &str, cid: &Cid) -> Result<Vec<Vec<u8>>, EngineError> {
-        let bytes = self.block(what, cid)?;
+    /// The lines of a block of rows.
+    fn lines(&self, cid: &Cid) -> Result<Vec<Vec<u8>>, EngineError> {
+        let bytes = self.block("table", cid)?;
         let lines = unpack(&bytes).map(|lines| lines.into_iter().map(<[u8]>::to_vec).collect());
-        lines.ok_or_else(|| EngineError::Record { what: what.to_string(), reason: format!("{cid} ends inside a line") })
+        lines.ok_or_else(|| EngineError::Record { what: "table".into(), reason: format!("{cid} ends inside a line") })
     }
 
     /// The definition with this digest.
@@ -141,7 +141,7 @@ impl<'a> Published<'a> {
         for (name, digests) in &definition.tables {
             let mut rows = Vec::new();
             for digest in digests {
-                for line in self.lines("table", &digest.to_cid(Codec::Raw))? {
+                for line in self.lines(&digest.to_cid(Codec::Raw))? {
                     if rows.len() == MAX_TABLE_ROWS {
                         let reason = format!("`{name}` has more than {MAX_TABLE_ROWS} rows");
                         return Err(EngineError::Record { what: "table".into(), reason });

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod data;
 mod error;
+mod files;
 mod manifest;
 mod output;
 mod table;

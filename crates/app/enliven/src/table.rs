@@ -15,6 +15,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use crate::error::CliError;
+use crate::files::write_whole;
 
 /// Digits of a decimal column: as many as 64 bits hold.
 const PRECISION: i32 = 18;
@@ -47,24 +48,17 @@ impl Table {
         })
     }
 
-    /// Writes the file beside its place and renames it, so that a half-written one is never found.
+    /// Writes the file; a half-written one is never found.
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
         let failed = |error: std::io::Error| CliError::file("write", path, &error);
-        let partial = path.with_extension("partial");
-        let file = BufWriter::new(File::create(&partial).map_err(failed)?);
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("parquet") => self.parquet(file).map_err(|error| failed(std::io::Error::other(error)))?,
-            Some("csv") => self.csv(file).map_err(failed)?,
-            _ => {
-                let _ = std::fs::remove_file(&partial);
-                let error = std::io::Error::other("the name ends neither in .parquet nor in .csv");
-                return Err(failed(error));
-            }
-        }
-        std::fs::rename(&partial, path).map_err(failed)
+        write_whole(path, |file| match path.extension().and_then(|extension| extension.to_str()) {
+            Some("parquet") => self.parquet(file).map_err(|error| failed(std::io::Error::other(error))),
+            Some("csv") => self.csv(file).map_err(failed),
+            _ => Err(failed(std::io::Error::other("the name ends neither in .parquet nor in .csv"))),
+        })
     }
 
-    fn parquet(&self, file: BufWriter<File>) -> Result<(), ParquetError> {
+    fn parquet(&self, file: &mut BufWriter<File>) -> Result<(), ParquetError> {
         let mut fields = Vec::with_capacity(self.columns.len());
         for (name, cells) in &self.columns {
             let (physical, logical) = match cells {
@@ -104,7 +98,7 @@ impl Table {
         Ok(())
     }
 
-    fn csv(&self, mut file: BufWriter<File>) -> std::io::Result<()> {
+    fn csv(&self, file: &mut BufWriter<File>) -> std::io::Result<()> {
         for (key, value) in &self.facts {
             writeln!(file, "# {key} = {value}")?;
         }

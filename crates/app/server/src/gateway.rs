@@ -243,6 +243,8 @@ fn sniff(path: &str, body: &[u8]) -> &'static str {
         (b"\xff\xd8\xff", "image/jpeg"),
         (b"GIF87a", "image/gif"),
         (b"GIF89a", "image/gif"),
+        // A segment of events.
+        (b"\x78\x01", "application/zlib"),
     ] {
         if body.starts_with(start) {
             return kind;
@@ -280,6 +282,7 @@ mod tests {
             (b"{not json", "text/plain; charset=utf-8"),
             (b"<!doctype html><script>1</script>", "text/plain; charset=utf-8"),
             (b"\xff\xfe\x00", "application/octet-stream"),
+            (b"\x78\x01\xed\xbd", "application/zlib"),
             (b"", "text/plain; charset=utf-8"),
         ] {
             assert_eq!(sniff("name.html", body), kind, "{body:?}");

@@ -1,5 +1,3 @@
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 
 use enliven_chain::{ChainReader, HttpRpc};
@@ -10,6 +8,7 @@ use crate::cli::{ExportArgs, Outside, Place};
 use crate::commands::verify::source;
 use crate::data::Data;
 use crate::error::CliError;
+use crate::files::write_whole;
 use crate::manifest::Loaded;
 use crate::output::Output;
 
@@ -60,23 +59,10 @@ fn write(
     out: &Path,
     output: &Output,
 ) -> Result<Exported, CliError> {
-    let mut part = out.as_os_str().to_os_string();
-    part.push(".part");
-    let part = Path::new(&part);
-    let failed = |error: std::io::Error| CliError::file("write", part, &error);
     let mut progress = output.progress("export", 0);
-    let file = File::create(part).map_err(failed)?;
-    let exported = export(reader, blocks, scope, BufWriter::new(&file), |count| progress.tell(count, count, "blocks"));
-    let exported = match exported {
-        Ok(exported) => exported,
-        Err(error) => {
-            // What was written of it is of no use; that it cannot be deleted is not what went wrong.
-            let _ = std::fs::remove_file(part);
-            return Err(error.into());
-        }
-    };
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(part, out).map_err(|error| CliError::file("write", out, &error))?;
+    let exported = write_whole(out, |file| {
+        Ok(export(reader, blocks, scope, file, |count| progress.tell(count, count, "blocks"))?)
+    })?;
     progress.done("written");
     Ok(exported)
 }

@@ -10,6 +10,7 @@ use crate::cli::{OracleArgs, OracleCommand, Place};
 use crate::commands::deploy::{describe, settings};
 use crate::data::{Data, committee, quorum};
 use crate::error::CliError;
+use crate::files::write_bytes;
 use crate::manifest::Loaded;
 use crate::output::Output;
 
@@ -43,7 +44,7 @@ fn attest(plan: &Plan, data: &Data, epoch: Option<u64>, out: Option<&Path>, outp
         output.result(&envelope, &text);
         return Ok(());
     };
-    std::fs::write(out, text + "\n").map_err(|error| CliError::file("write", out, &error))?;
+    write_bytes(out, (text + "\n").as_bytes())?;
     let nodes = envelope.signatures.len() / 2;
     let text = format!("epoch {epoch} attested by {nodes} nodes: {}\n", out.display());
     output.result(&json!({ "epoch": epoch, "nodes": nodes, "file": out }), &text);

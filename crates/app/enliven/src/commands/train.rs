@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::Place;
 use crate::error::CliError;
+use crate::files::write_bytes;
 use crate::manifest::{Loaded, read_events};
 use crate::output::Output;
 
@@ -41,13 +42,10 @@ pub fn run(place: &Place, dry_run: bool, output: &Output) -> Result<(), CliError
     Ok(())
 }
 
-/// Writes the collection's artifact, and says where: beside, then renamed, so that a half-written model
-/// is never found.
+/// Writes the collection's artifact, and says where; a half-written model is never found.
 pub fn write_artifact(loaded: &Loaded, block: &Block) -> Result<String, CliError> {
     let path = loaded.base().join(&loaded.manifest.model.artifact);
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, &block.bytes).map_err(|error| CliError::file("write", &partial, &error))?;
-    std::fs::rename(&partial, &path).map_err(|error| CliError::file("write", &path, &error))?;
+    write_bytes(&path, &block.bytes)?;
     Ok(path.display().to_string())
 }
 

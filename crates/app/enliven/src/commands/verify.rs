@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
+use crate::files::write_bytes;
 use crate::output::Output;
 
 /// An envelope has two signatures of each of at most 64 nodes.
@@ -35,24 +36,24 @@ pub fn run(
 
 /// Recomputes, and says what came of it.
 fn whole(verifier: Verifier<'_>, token: Address, extent: Extent<'_>, output: &Output) -> Result<ExitCode, CliError> {
-    let mut come = match extent {
-        Extent::Rest(file) => Some(Come::read(file, token)?),
+    let mut checkpoint = match extent {
+        Extent::Rest(file) => Some(Checkpoint::read(file, token)?),
         _ => None,
     };
-    let scope = match (extent, come.as_ref().and_then(|come| come.report.clone())) {
+    let scope = match (extent, checkpoint.as_ref().and_then(|checkpoint| checkpoint.report.clone())) {
         (_, Some(report)) => Scope::After(Box::new(report)),
         (Extent::One(epoch), None) => Scope::One(epoch),
         (Extent::Least, None) => Scope::Last,
         (Extent::All | Extent::Rest(_), None) => Scope::All,
     };
-    if let Some(come) = &come {
+    if let Some(checkpoint) = &checkpoint {
         // Whether it can be written is known before the work is done.
-        come.write()?;
+        checkpoint.write()?;
     }
     let mut unwritten = None;
     let verdict = told(verifier, scope, output, |report| {
-        if let Some(come) = &mut come
-            && let Err(error) = come.keep(report)
+        if let Some(checkpoint) = &mut checkpoint
+            && let Err(error) = checkpoint.keep(report)
         {
             unwritten = Some(error);
         }
@@ -80,7 +81,7 @@ pub enum Extent<'a> {
 /// How far a check has come, in a file of the checker's own.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Come {
+struct Checkpoint {
     token: Address,
     /// The report of the last epoch that was recomputed.
     report: Option<Report>,
@@ -88,23 +89,23 @@ struct Come {
     file: PathBuf,
 }
 
-impl Come {
-    fn read(file: &Path, token: Address) -> Result<Come, CliError> {
+impl Checkpoint {
+    fn read(file: &Path, token: Address) -> Result<Checkpoint, CliError> {
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Come { token, report: None, file: file.to_path_buf() });
+                return Ok(Checkpoint { token, report: None, file: file.to_path_buf() });
             }
             Err(error) => return Err(CliError::file("read", file, &error)),
         };
         let wrong = |reason: String| {
             CliError::Usage(format!("`{}` is of no use: {reason}\nhint: delete it to start anew", file.display()))
         };
-        let come: Come = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        if come.token != token {
-            return Err(wrong(format!("it is about the token {}", come.token)));
+        let found: Checkpoint = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if found.token != token {
+            return Err(wrong(format!("it is about the token {}", found.token)));
         }
-        Ok(Come { file: file.to_path_buf(), ..come })
+        Ok(Checkpoint { file: file.to_path_buf(), ..found })
     }
 
     /// Writes down that an epoch was recomputed.
@@ -113,14 +114,9 @@ impl Come {
         self.write()
     }
 
-    /// Beside, then renamed, so that there is always a whole file.
     fn write(&self) -> Result<(), CliError> {
-        let mut part = self.file.clone().into_os_string();
-        part.push(".part");
-        let written = serde_json::to_vec_pretty(self).map_err(std::io::Error::other);
-        let written =
-            written.and_then(|text| std::fs::write(&part, text)).and_then(|()| std::fs::rename(&part, &self.file));
-        written.map_err(|error| CliError::file("write", &self.file, &error))
+        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other);
+        write_bytes(&self.file, &text.map_err(|error| CliError::file("write", &self.file, &error))?)
     }
 }
 
