@@ -12,6 +12,9 @@ pub(crate) const ONE: i128 = 1 << 40;
 /// largest number that an event can hold (RFC 8785).
 const MAX_SQUARED: i64 = (1 << 53) - 1;
 
+/// In place of a time in words, where there is none.
+const NEVER: i64 = i64::MIN;
+
 /// A 128-bit sum that asks for no more than the alignment of its halves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wide([u64; 2]);
@@ -178,6 +181,79 @@ impl Rule {
             }
             (_, Acc::Weighted { .. }) => {}
             (_, Acc::Streak(run)) => *run = run.saturating_add(samples.count() as u64),
+        }
+    }
+
+    /// Adds several that come before all that were added.
+    #[inline]
+    pub(crate) fn prepend(self, acc: &mut Acc, mut samples: impl DoubleEndedIterator<Item = Sample>) {
+        match (self, acc) {
+            (Rule::First, Acc::One(one)) => {
+                if let Some(Sample { time, value }) = samples.next() {
+                    *one = Some((time, value));
+                }
+            }
+            (Rule::Last, Acc::One(one)) => {
+                if one.is_none() {
+                    *one = samples.next_back().map(|Sample { time, value }| (time, value));
+                }
+            }
+            // No order decides these; of equal extremes the value is the same.
+            (_, acc) => self.add_all(acc, samples),
+        }
+    }
+
+    /// How many words an accumulator takes; none if it does not lie in words.
+    pub(crate) fn width(self) -> Option<usize> {
+        match self {
+            Rule::Count => Some(1),
+            Rule::Sum => Some(3),
+            Rule::Squares => Some(5),
+            Rule::Min | Rule::Max | Rule::First | Rule::Last => Some(2),
+            _ => None,
+        }
+    }
+
+    /// Undoes [`Rule::to_words`].
+    #[inline]
+    pub(crate) fn from_words(self, words: &[i64]) -> Acc {
+        let wide = |at: usize| Wide([words[at] as u64, words[at + 1] as u64]);
+        match self {
+            Rule::Count => Acc::Count(words[0] as u64),
+            Rule::Sum => Acc::Sum { count: words[0] as u64, sum: wide(1) },
+            Rule::Squares => Acc::Squares { count: words[0] as u64, sum: wide(1), squares: wide(3) },
+            _ => Acc::One((words[0] != NEVER).then(|| (words[0], words[1]))),
+        }
+    }
+
+    /// Writes an accumulator over as many words as it takes.
+    #[inline]
+    pub(crate) fn to_words(self, acc: &Acc, words: &mut [i64]) {
+        let wide = |value: Wide| value.0.map(|half| half as i64);
+        match acc {
+            Acc::Count(count) => words[0] = *count as i64,
+            Acc::Sum { count, sum } => {
+                words[0] = *count as i64;
+                words[1..3].copy_from_slice(&wide(*sum));
+            }
+            Acc::Squares { count, sum, squares } => {
+                words[0] = *count as i64;
+                words[1..3].copy_from_slice(&wide(*sum));
+                words[3..5].copy_from_slice(&wide(*squares));
+            }
+            Acc::One(one) => {
+                let (time, value) = one.unwrap_or((NEVER, 0));
+                words[..2].copy_from_slice(&[time, value]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the rule makes such an accumulator.
+    pub(crate) fn makes(self, acc: &Acc) -> bool {
+        match (&self.empty(), acc) {
+            (Acc::Top(left), Acc::Top(right)) => left.len() == right.len(),
+            (empty, acc) => std::mem::discriminant(empty) == std::mem::discriminant(acc),
         }
     }
 

@@ -22,6 +22,7 @@ mod distinct;
 mod error;
 mod expr;
 mod flink;
+mod folded;
 mod join;
 mod league;
 mod output;
@@ -36,6 +37,7 @@ mod slot;
 mod snapshot;
 mod state;
 mod table;
+mod track;
 mod view;
 mod view_state;
 

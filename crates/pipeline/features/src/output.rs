@@ -1,8 +1,9 @@
 //! From an accumulator to one number of the vector.
 
 use crate::accumulate::{Acc, clamp, deviation, mean};
+use crate::folded::{Folded, Folding};
 use crate::rows::Rows;
-use crate::slot::{Edge, Folded, Slot, Span};
+use crate::slot::{Edge, Slot, Span};
 use crate::view::position_or_push;
 use smallvec::SmallVec;
 
@@ -68,53 +69,114 @@ pub(crate) enum Finish {
 /// In which order a vector is read: what several features make use of is added up once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// Different sliding windows: tile and length.
+    /// Different sliding windows, tile and length, the shorter ones first. One that is longer begins in
+    /// the same tile or earlier, because longer tiles are whole numbers of shorter ones.
     windows: Vec<(i64, i64)>,
-    sums: Vec<Sum>,
+    chains: Vec<Chain>,
+    lasting: Vec<(usize, Numbers)>,
 }
 
-/// What a slot adds up to over a window.
+/// Which numbers of the vector are made of a sum: place, last step, and the value without events.
+type Numbers = Vec<(usize, Finish, i64)>;
+
+/// What one rule adds up to of the same values over several windows: each begins before the last one
+/// and ends with it, so that a row is looked at once.
 #[derive(Clone, Debug)]
-struct Sum {
+struct Chain {
+    links: Vec<Link>,
+}
+
+#[derive(Clone, Debug)]
+struct Link {
+    window: usize,
     slot: usize,
-    /// None if it is no sliding window.
-    window: Option<usize>,
-    /// Which numbers of the vector are made of it: place, last step, and the value without events.
-    numbers: Vec<(usize, Finish, i64)>,
+    numbers: Numbers,
 }
 
 impl Reading {
     pub(crate) fn new(slots: &[Slot], outputs: &[Output]) -> Reading {
         let mut reading = Reading::default();
-        for (place, output) in outputs.iter().enumerate() {
-            let Output::Slot { slot, window_ms, finish, empty } = *output else { continue };
-            let window = match slots[slot].span {
-                Span::Tiles { tile_ms, .. } => Some(position_or_push(&mut reading.windows, &(tile_ms, window_ms))),
+        let window_of = |slot: usize, window_ms: i64| match slots[slot].span {
+            Span::Tiles { tile_ms, .. } => Some((tile_ms, window_ms)),
+            _ => None,
+        };
+        let of_slots = || {
+            outputs.iter().enumerate().filter_map(|(place, output)| match *output {
+                Output::Slot { slot, window_ms, finish, empty } => Some((slot, window_ms, (place, finish, empty))),
                 _ => None,
-            };
-            let number = (place, finish, empty);
-            match reading.sums.iter_mut().find(|sum| (sum.slot, sum.window) == (slot, window)) {
-                Some(sum) => sum.numbers.push(number),
-                None => reading.sums.push(Sum { slot, window, numbers: vec![number] }),
+            })
+        };
+        for window in of_slots().filter_map(|(slot, window_ms, _)| window_of(slot, window_ms)) {
+            position_or_push(&mut reading.windows, &window);
+        }
+        reading.windows.sort_by_key(|(tile_ms, window_ms)| (*window_ms, *tile_ms));
+        for (slot, window_ms, number) in of_slots() {
+            match window_of(slot, window_ms) {
+                Some(window) => {
+                    let window = position_or_push(&mut reading.windows, &window);
+                    reading.link(slots, slot, window, number);
+                }
+                None => match reading.lasting.iter_mut().find(|(other, _)| *other == slot) {
+                    Some((_, numbers)) => numbers.push(number),
+                    None => reading.lasting.push((slot, vec![number])),
+                },
             }
         }
         reading
     }
 
+    fn link(&mut self, slots: &[Slot], slot: usize, window: usize, number: (usize, Finish, i64)) {
+        let what = |slot: usize| (slots[slot].rule, slots[slot].filter, slots[slot].value);
+        let found = self.chains.iter_mut().find(|chain| what(chain.links[0].slot) == what(slot));
+        let link = Link { window, slot, numbers: vec![number] };
+        let Some(Chain { links }) = found else {
+            return self.chains.push(Chain { links: vec![link] });
+        };
+        match links.binary_search_by_key(&window, |link| link.window) {
+            Ok(place) => links[place].numbers.push(number),
+            Err(place) => links.insert(place, link),
+        }
+    }
+
     /// Fills in all numbers that come from slots, as of `time`.
-    pub(crate) fn read(&self, slots: &[Slot], folded: &[Folded], rows: Rows<'_>, time: i64, vector: &mut [i64]) {
+    pub(crate) fn read(
+        &self,
+        slots: &[Slot],
+        folding: &Folding,
+        folded: Option<&Folded>,
+        rows: Rows<'_>,
+        time: i64,
+        vector: &mut [i64],
+    ) {
         let end = rows.first_at(time);
         let edge = |(tile_ms, window_ms): &(i64, i64)| Edge::new(*tile_ms, *window_ms, time, rows);
         let edges: SmallVec<[Edge; 8]> = self.windows.iter().map(edge).collect();
-        for Sum { slot, window, numbers } in &self.sums {
-            let (slot, folded) = (&slots[*slot], folded.get(*slot));
-            let acc = match window {
-                Some(window) => Some(slot.slide(folded, rows, end, edges[*window])),
-                None => slot.read(folded, rows, end, time),
-            };
+        let mut fill = |numbers: &Numbers, acc: Option<&Acc>| {
             for (place, finish, empty) in numbers {
-                vector[*place] = acc.as_ref().and_then(|acc| finish.number(acc, time)).unwrap_or(*empty);
+                vector[*place] = acc.and_then(|acc| finish.number(acc, time)).unwrap_or(*empty);
             }
+        };
+        for Chain { links } in &self.chains {
+            let slot = &slots[links[0].slot];
+            let (mut acc, mut from) = (slot.rule.empty(), end);
+            for link in links {
+                let edge = edges[link.window];
+                if edge.row < from {
+                    slot.prepend(&mut acc, rows, edge.row..from);
+                    from = edge.row;
+                }
+                match folded.and_then(|folded| folded.since(folding, link.slot, edge.tile)) {
+                    None => fill(&link.numbers, Some(&acc)),
+                    Some(mut sum) => {
+                        slot.rule.merge(&mut sum, &acc);
+                        fill(&link.numbers, Some(&sum));
+                    }
+                }
+            }
+        }
+        for (slot, numbers) in &self.lasting {
+            let (lasting, lasted) = folded.map_or((None, 0), |folded| (folded.lasting(folding, *slot), folded.lasted));
+            fill(numbers, slots[*slot].read(lasting, rows, lasted.min(end)..end, time).as_ref());
         }
     }
 }

@@ -14,6 +14,11 @@ impl Layout {
     pub(crate) fn new(filtered: bool, values: usize) -> Layout {
         Layout { filtered, stride: 2 + usize::from(filtered) + values }
     }
+
+    /// The bytes of so many rows.
+    pub(crate) fn bytes(self, rows: usize) -> usize {
+        rows * self.stride * size_of::<i64>()
+    }
 }
 
 /// The rows of one entity, in the order of (time, tie).
@@ -123,6 +128,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// Whether one more row would need a larger room.
+    pub(crate) fn is_full(self) -> bool {
+        self.len == room(self.len)
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.len == 0
     }

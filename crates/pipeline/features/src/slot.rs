@@ -3,7 +3,7 @@
 //! A slot is fed in the total order of events. What it gives for a window does not depend on whether
 //! an event is still a row or has been folded in: both count from the same tile border on.
 
-use enliven_types::Period;
+use enliven_types::{Period, Timestamp};
 
 use crate::accumulate::{Acc, Rule, Sample};
 use crate::rows::Rows;
@@ -46,14 +46,12 @@ pub(crate) struct Slot {
     pub(crate) span: Span,
 }
 
-/// What was folded into a slot.
+/// What was folded into a slot that does not slide.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Folded {
+pub(crate) enum Lasting {
     Lifetime(Acc),
-    /// By tile, in order. Of an invertible rule each entry is the total up to the end of its tile.
-    Tiles(Vec<(i64, Acc)>),
     /// The two latest periods with events, the later one last.
-    Tumbling([Option<(i64, Acc)>; 2]),
+    Tumbling(Box<[Option<(i64, Acc)>; 2]>),
     /// The time of the latest event, and its session.
     Session(Option<(i64, Acc)>),
 }
@@ -61,8 +59,8 @@ pub(crate) enum Folded {
 /// Where a sliding window begins: with a tile, and with the first row in that tile or after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {
-    tile: i64,
-    row: usize,
+    pub(crate) tile: i64,
+    pub(crate) row: usize,
 }
 
 impl Edge {
@@ -74,12 +72,23 @@ impl Edge {
 }
 
 impl Slot {
-    pub(crate) fn empty(&self) -> Folded {
+    /// Of no events; of a slot that does not slide.
+    pub(crate) fn empty(&self) -> Lasting {
         match self.span {
-            Span::Lifetime => Folded::Lifetime(self.rule.empty()),
-            Span::Tiles { .. } => Folded::Tiles(Vec::new()),
-            Span::Tumbling(_) => Folded::Tumbling([None, None]),
-            Span::Session(_) => Folded::Session(None),
+            Span::Lifetime | Span::Tiles { .. } => Lasting::Lifetime(self.rule.empty()),
+            Span::Tumbling(_) => Lasting::Tumbling(Box::new([None, None])),
+            Span::Session(_) => Lasting::Session(None),
+        }
+    }
+
+    /// Whether the slot folds such a thing.
+    pub(crate) fn makes(&self, lasting: &Lasting) -> bool {
+        let same = |entry: &(i64, Acc)| self.rule.makes(&entry.1);
+        match (lasting, self.span) {
+            (Lasting::Lifetime(acc), Span::Lifetime) => self.rule.makes(acc),
+            (Lasting::Tumbling(periods), Span::Tumbling(_)) => periods.iter().flatten().all(same),
+            (Lasting::Session(session), Span::Session(_)) => session.iter().all(same),
+            _ => false,
         }
     }
 
@@ -88,43 +97,33 @@ impl Slot {
         self.filter.is_none_or(|bit| bits >> bit & 1 == 1)
     }
 
-    fn sample(&self, rows: Rows<'_>, place: usize) -> Sample {
+    #[inline]
+    pub(crate) fn sample(&self, rows: Rows<'_>, place: usize) -> Sample {
         let value = self.value.map_or(0, |index| rows.value(place, index));
         Sample { time: rows.time(place), value }
     }
 
     /// Adds the row at `place`, which comes after all that was folded before.
-    pub(crate) fn fold(&self, folded: &mut Folded, rows: Rows<'_>, place: usize) {
+    pub(crate) fn fold(&self, lasting: &mut Lasting, rows: Rows<'_>, place: usize) {
         if !self.passes(rows.bits(place)) {
-            if let Folded::Lifetime(acc) = folded {
+            if let Lasting::Lifetime(acc) = lasting {
                 self.rule.fail(acc);
             }
             return;
         }
         let sample = self.sample(rows, place);
-        match (folded, self.span) {
-            (Folded::Lifetime(acc), _) => self.rule.add(acc, sample),
-            (Folded::Tiles(tiles), Span::Tiles { tile_ms, keep_ms }) => {
-                let tile = sample.time.div_euclid(tile_ms);
-                match tiles.last_mut() {
-                    Some((last, acc)) if *last == tile => return self.rule.add(acc, sample),
-                    _ => {}
-                }
-                let before = tiles.last().filter(|_| self.rule.is_invertible());
-                let mut acc = before.map_or_else(|| self.rule.empty(), |(_, total)| total.clone());
-                self.rule.add(&mut acc, sample);
-                drop_stale(tiles, tile, keep_ms.div_euclid(tile_ms));
-                tiles.push((tile, acc));
-            }
-            (Folded::Tumbling([earlier, later]), Span::Tumbling(period)) => {
-                let number = period.index(enliven_types::Timestamp(sample.time));
+        match (lasting, self.span) {
+            (Lasting::Lifetime(acc), _) => self.rule.add(acc, sample),
+            (Lasting::Tumbling(periods), Span::Tumbling(period)) => {
+                let [earlier, later] = &mut **periods;
+                let number = period.index(Timestamp(sample.time));
                 if later.as_ref().is_none_or(|(last, _)| *last != number) {
                     *earlier = later.take();
                 }
                 let (_, acc) = later.get_or_insert_with(|| (number, self.rule.empty()));
                 self.rule.add(acc, sample);
             }
-            (Folded::Session(session), Span::Session(gap_ms)) => {
+            (Lasting::Session(session), Span::Session(gap_ms)) => {
                 if session.as_ref().is_some_and(|(last, _)| sample.time.saturating_sub(*last) >= gap_ms) {
                     *session = None;
                 }
@@ -136,64 +135,39 @@ impl Slot {
         }
     }
 
-    /// What the events of a sliding window add up to: those that were folded, and the rows before `end`.
+    /// Adds rows that come before all that `acc` holds.
     #[inline]
-    pub(crate) fn slide(&self, folded: Option<&Folded>, rows: Rows<'_>, end: usize, edge: Edge) -> Acc {
-        let mut acc = match folded {
-            Some(Folded::Tiles(tiles)) => self.since(tiles, edge.tile),
-            _ => self.rule.empty(),
-        };
-        let passing = (edge.row..end).filter(|place| self.passes(rows.bits(*place)));
-        self.rule.add_all(&mut acc, passing.map(|place| self.sample(rows, place)));
-        acc
+    pub(crate) fn prepend(&self, acc: &mut Acc, rows: Rows<'_>, places: std::ops::Range<usize>) {
+        let sample = |place| self.sample(rows, place);
+        match self.filter {
+            None => self.rule.prepend(acc, places.map(sample)),
+            Some(_) => self.rule.prepend(acc, places.filter(|place| self.passes(rows.bits(*place))).map(sample)),
+        }
     }
 
-    /// What the events before `time` add up to over a span that does not slide. None where it holds
-    /// nothing by definition (no closed period, no open session).
-    pub(crate) fn read(&self, folded: Option<&Folded>, rows: Rows<'_>, end: usize, time: i64) -> Option<Acc> {
-        let mut now = folded.cloned().unwrap_or_else(|| self.empty());
-        for place in 0..end {
+    /// What the events before `time` add up to over a span that does not slide: what was folded and
+    /// the given rows. None where it holds nothing by definition (no closed period, no open session).
+    pub(crate) fn read(
+        &self,
+        lasting: Option<&Lasting>,
+        rows: Rows<'_>,
+        places: std::ops::Range<usize>,
+        time: i64,
+    ) -> Option<Acc> {
+        let mut now = lasting.cloned().unwrap_or_else(|| self.empty());
+        for place in places {
             self.fold(&mut now, rows, place);
         }
         match (now, self.span) {
-            (Folded::Lifetime(acc), _) => Some(acc),
-            (Folded::Tumbling(periods), Span::Tumbling(period)) => {
-                let closed = period.index(enliven_types::Timestamp(time)) - 1;
+            (Lasting::Lifetime(acc), _) => Some(acc),
+            (Lasting::Tumbling(periods), Span::Tumbling(period)) => {
+                let closed = period.index(Timestamp(time)) - 1;
                 periods.into_iter().flatten().find(|(number, _)| *number == closed).map(|(_, acc)| acc)
             }
-            (Folded::Session(Some((last, acc))), Span::Session(gap_ms)) => {
+            (Lasting::Session(Some((last, acc))), Span::Session(gap_ms)) => {
                 (time.saturating_sub(last) < gap_ms).then_some(acc)
             }
             _ => None,
         }
-    }
-
-    /// What the tiles from `tail` on add up to.
-    fn since(&self, tiles: &[(i64, Acc)], tail: i64) -> Acc {
-        let first = tiles.partition_point(|(tile, _)| *tile < tail);
-        if self.rule.is_invertible() {
-            let Some((_, total)) = tiles.last().filter(|_| first < tiles.len()) else { return self.rule.empty() };
-            let mut acc = total.clone();
-            if let Some((_, before)) = first.checked_sub(1).map(|place| &tiles[place]) {
-                self.rule.without(&mut acc, before);
-            }
-            return acc;
-        }
-        let mut acc = self.rule.empty();
-        for (_, later) in &tiles[first..] {
-            self.rule.merge(&mut acc, later);
-        }
-        acc
-    }
-}
-
-/// Forgets tiles that no window can read any more. One tile before the oldest window stays: of a
-/// running total it is what has to be taken off.
-fn drop_stale(tiles: &mut Vec<(i64, Acc)>, newest: i64, keep: i64) {
-    // A window that is read at or after the newest tile reaches back `keep` tiles and a part.
-    let stale = tiles.partition_point(|(tile, _)| *tile < newest.saturating_sub(keep + 1));
-    // Moving the rest costs as much as was forgotten, so that folding stays cheap on average.
-    if stale > 1 && stale > tiles.len() / 2 {
-        tiles.drain(..stale - 1);
     }
 }

@@ -8,15 +8,17 @@ use smol_str::SmolStr;
 
 use crate::accumulate::{Acc, Wide};
 use crate::distinct::Distinct;
+use crate::folded::Folded;
 use crate::league::{Game, League};
 use crate::quantile::Quantiles;
 use crate::rating::Rating;
-use crate::slot::Folded;
+use crate::slot::Lasting;
 use crate::state::{MemberState, Open};
+use crate::track::Track;
 use crate::view_state::{Entities, Entity, ViewState};
 use crate::{FeatureSet, FeatureState, FeatureView};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl FeatureState {
     /// The state as bytes, for [`FeatureState::restore`].
@@ -99,29 +101,6 @@ impl FeatureState {
     }
 }
 
-impl FeatureView {
-    /// Whether what was folded is of the kinds that the slots fold.
-    fn fits(&self, folded: &[Folded]) -> bool {
-        let same = |acc: &Acc, empty: &Acc| match (acc, empty) {
-            (Acc::Top(left), Acc::Top(right)) => left.len() == right.len(),
-            _ => std::mem::discriminant(acc) == std::mem::discriminant(empty),
-        };
-        folded.len() == self.slots.len()
-            && self.slots.iter().zip(folded).all(|(slot, folded)| {
-                let empty = slot.rule.empty();
-                std::mem::discriminant(folded) == std::mem::discriminant(&slot.empty())
-                    && match folded {
-                        Folded::Lifetime(acc) => same(acc, &empty),
-                        Folded::Tiles(tiles) => {
-                            tiles.iter().all(|(_, acc)| same(acc, &empty)) && tiles.is_sorted_by(|a, b| a.0 < b.0)
-                        }
-                        Folded::Tumbling(periods) => periods.iter().flatten().all(|(_, acc)| same(acc, &empty)),
-                        Folded::Session(session) => session.iter().all(|(_, acc)| same(acc, &empty)),
-                    }
-            })
-    }
-}
-
 fn put(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
@@ -146,9 +125,8 @@ fn put_view(out: &mut Vec<u8>, view: &FeatureView, state: &ViewState) {
         put_bytes(out, name.as_bytes());
         put(out, entity.first_folded);
         let words = state.arena.rows(entity.rows, view.layout()).words();
-        put_count(out, words.len());
-        words.iter().for_each(|word| put(out, *word));
-        put_count(out, entity.folded.len());
+        put_words(out, words);
+        out.push(u8::from(entity.folded.is_some()));
         entity.folded.iter().for_each(|folded| put_folded(out, folded));
     }
     put_count(out, state.leagues.len());
@@ -159,26 +137,38 @@ fn put_wide(out: &mut Vec<u8>, value: Wide) {
     out.extend_from_slice(&value.get().to_le_bytes());
 }
 
+fn put_words(out: &mut Vec<u8>, words: &[i64]) {
+    put_count(out, words.len());
+    words.iter().for_each(|word| put(out, *word));
+}
+
 fn put_folded(out: &mut Vec<u8>, folded: &Folded) {
-    match folded {
-        Folded::Lifetime(acc) => {
+    put_count(out, folded.lasted);
+    put_count(out, folded.lasting.len());
+    folded.lasting.iter().for_each(|lasting| put_lasting(out, lasting));
+    put_count(out, folded.tracks.len());
+    for track in &folded.tracks {
+        put_words(out, &track.words);
+        put_count(out, track.large.len());
+        track.large.iter().for_each(|acc| put_acc(out, acc));
+    }
+}
+
+fn put_lasting(out: &mut Vec<u8>, lasting: &Lasting) {
+    match lasting {
+        Lasting::Lifetime(acc) => {
             out.push(0);
             put_acc(out, acc);
         }
-        Folded::Tiles(tiles) => {
+        Lasting::Tumbling(periods) => {
             out.push(1);
-            put_count(out, tiles.len());
-            tiles.iter().for_each(|entry| put_numbered(out, entry));
-        }
-        Folded::Tumbling(periods) => {
-            out.push(2);
-            for period in periods {
+            for period in &**periods {
                 out.push(u8::from(period.is_some()));
                 period.iter().for_each(|entry| put_numbered(out, entry));
             }
         }
-        Folded::Session(session) => {
-            out.push(3);
+        Lasting::Session(session) => {
+            out.push(2);
             out.push(u8::from(session.is_some()));
             session.iter().for_each(|entry| put_numbered(out, entry));
         }
@@ -314,11 +304,9 @@ impl<'a> Reader<'a> {
         for _ in 0..count {
             let name = SmolStr::new(self.text()?);
             let first_folded = self.number()?;
-            let words = (0..self.count(8)?).map(|_| self.number()).collect::<Option<Vec<i64>>>()?;
-            let rows = state.arena.put(&words, layout)?;
-            let slots = self.count(1)?;
-            let folded = (0..slots).map(|_| self.folded()).collect::<Option<Box<[Folded]>>>()?;
-            if !folded.is_empty() && !view.fits(&folded) {
+            let rows = state.arena.put(&self.words()?, layout)?;
+            let folded = if self.flag()? { Some(Box::new(self.folded()?)) } else { None };
+            if folded.as_ref().is_some_and(|folded| !view.folding.fits(&view.slots, folded, rows.len())) {
                 return None;
             }
             if state.entities.insert(name, Entity { first_folded, folded, rows }).is_some() {
@@ -342,12 +330,26 @@ impl<'a> Reader<'a> {
         if self.flag()? { Some(Some(self.numbered()?)) } else { Some(None) }
     }
 
+    fn words(&mut self) -> Option<Vec<i64>> {
+        (0..self.count(8)?).map(|_| self.number()).collect()
+    }
+
     fn folded(&mut self) -> Option<Folded> {
+        let lasted = usize::try_from(self.number()?).ok()?;
+        let lasting = (0..self.count(2)?).map(|_| self.lasting()).collect::<Option<_>>()?;
+        let tracks = (0..self.count(16)?).map(|_| {
+            let words = self.words()?;
+            let large = (0..self.count(2)?).map(|_| self.acc()).collect::<Option<_>>()?;
+            Some(Track { words, large })
+        });
+        Some(Folded { lasting, lasted, tracks: tracks.collect::<Option<_>>()? })
+    }
+
+    fn lasting(&mut self) -> Option<Lasting> {
         Some(match self.byte()? {
-            0 => Folded::Lifetime(self.acc()?),
-            1 => Folded::Tiles((0..self.count(9)?).map(|_| self.numbered()).collect::<Option<_>>()?),
-            2 => Folded::Tumbling([self.maybe_numbered()?, self.maybe_numbered()?]),
-            3 => Folded::Session(self.maybe_numbered()?),
+            0 => Lasting::Lifetime(self.acc()?),
+            1 => Lasting::Tumbling(Box::new([self.maybe_numbered()?, self.maybe_numbered()?])),
+            2 => Lasting::Session(self.maybe_numbered()?),
             _ => return None,
         })
     }

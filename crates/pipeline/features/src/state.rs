@@ -18,9 +18,9 @@ use crate::side::AsOf;
 use crate::sighting::{Sighting, key_of};
 use crate::view_state::{Extra, ViewState};
 
-/// An entity's rows are folded into its slots when it has more than this many. The number changes
-/// what a state costs, never what it says.
-const MAX_ROWS: usize = 16;
+/// An entity's rows are folded into its slots when it has more than this many, even if they take more
+/// memory there. The number changes what a state costs, never what it says.
+const MAX_ROWS: usize = 4096;
 
 /// So many open events are looked through for ones that can settle; more only if they cannot.
 const MAX_OPEN: usize = 1024;
@@ -101,7 +101,7 @@ impl Default for FeatureState {
 }
 
 impl FeatureState {
-    /// A state that folds an entity's rows in when there are more than so many.
+    /// A state that folds an entity's rows in when there are more than so many, whatever it costs.
     pub fn with_max_rows(max_rows: usize) -> FeatureState {
         FeatureState { max_rows, ..FeatureState::default() }
     }

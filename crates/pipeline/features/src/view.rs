@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::accumulate::{Rule, keep_of};
 use crate::config::{Aggregate, FeatureConfig, Key, ViewConfig, WeightedConfig, Window};
 use crate::describe::{Description, bound, computes, stretch};
+use crate::folded::Folding;
 use crate::league::LeagueRule;
 use crate::output::{Finish, Output, PLACES, RATING_PLACES, Reading};
 use crate::rating::System;
@@ -45,6 +46,7 @@ pub struct FeatureView {
     results: Vec<(Expr, Expr)>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) reading: Reading,
+    pub(crate) folding: Folding,
     schema: FeatureSchema,
     pub(crate) descriptions: Vec<Description>,
     digest: Digest,
@@ -144,6 +146,7 @@ impl FeatureView {
             results: Vec::new(),
             outputs: Vec::new(),
             reading: Reading::default(),
+            folding: Folding::default(),
             schema: FeatureSchema { features: Vec::new() },
             descriptions: Vec::new(),
             digest: digest_of(config, columns, &joined),
@@ -155,6 +158,7 @@ impl FeatureView {
         }
         view.check_names()?;
         view.reading = Reading::new(&view.slots, &view.outputs);
+        view.folding = Folding::new(&view.slots);
         Ok(view)
     }
 

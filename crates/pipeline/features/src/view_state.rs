@@ -7,24 +7,32 @@ use smol_str::SmolStr;
 
 use crate::FeatureView;
 use crate::accumulate::clamp;
+use crate::folded::Folded;
 use crate::league::{Game, League};
 use crate::output::{Output, RATING_PLACES};
 use crate::rows::{Arena, Row, Rows, Span};
 use crate::sighting::Sighting;
-use crate::slot::Folded;
 
 /// In place of a time, where there is none: most of a state is entities, and an `Option` costs a word.
 pub(crate) const NOTHING_FOLDED: i64 = i64::MAX;
 
+/// Reading looks at each row once for every lasting accumulator, so that more rows than this are folded
+/// into those.
+const MANY_ROWS: usize = 16;
+/// Rows are moved when at least one in so many can be forgotten.
+const FEW: usize = 8;
+
 /// What the events of one view have added up to.
 ///
-/// An event is first a row of its entities, in the total order of (time, tie, arrival). Rows that
-/// nothing can precede any more are folded into tiles and totals. So the order of arrival cannot
-/// change a value, and an event can be taken back exactly while it is a row.
+/// An event is first a row of its entities, in the total order of (time, tie, arrival). Of rows that
+/// nothing can precede any more those that no sliding window reaches are forgotten, and the others are
+/// folded into tiles where these take less memory. So the order of arrival cannot change a value, an
+/// event can be taken back exactly while it is a row, and an entity takes as much memory as its events
+/// within the longest window.
 ///
 /// Adding an event costs O(1) on average when events come nearly in order; reading a vector costs
-/// O(f (r + log t)) for f features, r rows and t tiles, and O(t) more for each feature that is a
-/// minimum, maximum, first, last, sketch or top list over a sliding window.
+/// O(c r + f log t) for f features of c different kinds, r rows and t tiles, and O(t) more for each
+/// feature that is a minimum, maximum, first, last, sketch or top list over a sliding window.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ViewState {
     pub(crate) entities: Entities,
@@ -47,16 +55,15 @@ pub(crate) struct Extra {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entity {
-    /// The time of its earliest event that was folded in; [`NOTHING_FOLDED`] at first.
+    /// The time of its earliest event that is no row any more; [`NOTHING_FOLDED`] at first.
     pub(crate) first_folded: i64,
-    /// What was folded in, one for each slot; nothing at first.
-    pub(crate) folded: Box<[Folded]>,
+    pub(crate) folded: Option<Box<Folded>>,
     pub(crate) rows: Span,
 }
 
 impl ViewState {
-    /// Adds a row to its entity. Rows before `sealed` are folded in once there are more than
-    /// `max_rows`: none comes, goes or is read before it any more.
+    /// Adds a row to its entity. Rows before `sealed` can be folded in: none comes, goes or is read
+    /// before it any more. They are, whatever it costs, once there are more than `max_rows`.
     pub(crate) fn see(
         &mut self,
         view: &FeatureView,
@@ -68,9 +75,13 @@ impl ViewState {
         let player = self.number(sighting.entity);
         if let Some((_, entity)) = self.entities.get_index_mut(player) {
             let row = Row { time, tie, bits: sighting.bits, values: sighting.values };
+            let len = entity.rows.len();
+            if len > 0 && (entity.rows.is_full() || len.is_multiple_of(MANY_ROWS)) {
+                entity.fold(view, &mut self.arena, sealed, false);
+            }
             self.arena.insert(&mut entity.rows, row, view.layout());
             if entity.rows.len() > max_rows {
-                entity.fold(view, &mut self.arena, sealed);
+                entity.fold(view, &mut self.arena, sealed, true);
             }
         }
         if let Some((opponent, results)) = sighting.meeting {
@@ -142,7 +153,7 @@ impl ViewState {
             rows = Rows::new(&with, layout);
         }
         let mut vector = vec![0; view.outputs.len()];
-        view.reading.read(&view.slots, &entity.folded, rows, time, &mut vector);
+        view.reading.read(&view.slots, &view.folding, entity.folded.as_deref(), rows, time, &mut vector);
         let league = |league: usize| {
             let rule = &view.leagues[league];
             let rating = match self.leagues.get(league) {
@@ -178,7 +189,7 @@ impl ViewState {
 
 impl Entity {
     fn new() -> Entity {
-        Entity { first_folded: NOTHING_FOLDED, folded: Box::default(), rows: Span::default() }
+        Entity { first_folded: NOTHING_FOLDED, folded: None, rows: Span::default() }
     }
 
     fn first_seen(&self, rows: Rows<'_>) -> Option<i64> {
@@ -186,24 +197,40 @@ impl Entity {
         folded.or_else(|| (!self.rows.is_empty()).then(|| rows.time(0)))
     }
 
-    /// Folds the rows before `time` in.
-    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, time: i64) {
-        let layout = view.layout();
+    /// Folds in and forgets of the rows before `sealed` what that is worth while for; all of them if
+    /// `forced`.
+    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, sealed: i64, forced: bool) {
+        let (layout, folding, slots) = (view.layout(), &view.folding, &view.slots);
         let rows = arena.rows(self.rows, layout);
-        let count = rows.first_at(time);
-        if count == 0 {
-            return;
-        }
-        if self.folded.is_empty() {
-            self.folded = view.slots.iter().map(|slot| slot.empty()).collect();
-        }
-        for (slot, folded) in view.slots.iter().zip(self.folded.iter_mut()) {
-            for place in 0..count {
-                slot.fold(folded, rows, place);
+        let closed = rows.first_at(sealed);
+        let mut done = closed;
+        if folding.has_lasting() {
+            if closed > MANY_ROWS || forced && closed > 0 || self.folded.is_some() {
+                let folded = self.folded.get_or_insert_with(|| Box::new(folding.empty(slots)));
+                folded.last(folding, slots, rows, closed);
             }
+            done = self.folded.as_ref().map_or(0, |folded| folded.lasted);
         }
-        self.first_folded = self.first_seen(rows).unwrap_or(NOTHING_FOLDED);
-        arena.drop_first(&mut self.rows, count, layout);
+        // Now only sliding windows need these.
+        let stale = rows.first_at(folding.reach(sealed)).min(done);
+        let count = if !forced && stale * FEW >= rows.len() {
+            stale
+        } else if forced || folding.bytes_of_tiles(rows, done, sealed) < layout.bytes(done) {
+            if done > 0 && folding.has_tiles() {
+                let folded = self.folded.get_or_insert_with(|| Box::new(folding.empty(slots)));
+                folded.tile(folding, slots, rows, done, sealed);
+            }
+            done
+        } else {
+            0
+        };
+        if count > 0 {
+            self.first_folded = self.first_seen(rows).unwrap_or(NOTHING_FOLDED);
+            if let Some(folded) = &mut self.folded {
+                folded.lasted = folded.lasted.saturating_sub(count);
+            }
+            arena.drop_first(&mut self.rows, count, layout);
+        }
     }
 }
 
