@@ -184,25 +184,6 @@ impl Rule {
         }
     }
 
-    /// Adds several that come before all that were added.
-    #[inline]
-    pub(crate) fn prepend(self, acc: &mut Acc, mut samples: impl DoubleEndedIterator<Item = Sample>) {
-        match (self, acc) {
-            (Rule::First, Acc::One(one)) => {
-                if let Some(Sample { time, value }) = samples.next() {
-                    *one = Some((time, value));
-                }
-            }
-            (Rule::Last, Acc::One(one)) => {
-                if one.is_none() {
-                    *one = samples.next_back().map(|Sample { time, value }| (time, value));
-                }
-            }
-            // No order decides these; of equal extremes the value is the same.
-            (_, acc) => self.add_all(acc, samples),
-        }
-    }
-
     /// How many words an accumulator takes; none if it does not lie in words.
     pub(crate) fn width(self) -> Option<usize> {
         match self {
@@ -309,6 +290,61 @@ impl Rule {
     }
 }
 
+/// What events add up to by every rule that fits into words; fed from the latest event to the earliest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Summary {
+    count: u64,
+    sum: i128,
+    /// Of values that are cut to [`MAX_SQUARED`].
+    cut_sum: i128,
+    squares: i128,
+    /// Time and value of the smallest, largest, first and last.
+    least: (i64, i64),
+    most: (i64, i64),
+    first: (i64, i64),
+    last: (i64, i64),
+}
+
+impl Summary {
+    /// Adds an event that comes before all that were added.
+    #[inline]
+    pub(crate) fn prepend(&mut self, Sample { time, value }: Sample) {
+        let one = (time, value);
+        if self.count == 0 {
+            (self.least, self.most, self.last) = (one, one, one);
+        }
+        self.first = one;
+        // Of equal ones the earliest counts, as when they are added in order.
+        if value <= self.least.1 {
+            self.least = one;
+        }
+        if value >= self.most.1 {
+            self.most = one;
+        }
+        self.count += 1;
+        self.sum += i128::from(value);
+        let cut = i128::from(value.clamp(-MAX_SQUARED, MAX_SQUARED));
+        self.cut_sum += cut;
+        self.squares = self.squares.wrapping_add(cut * cut);
+    }
+
+    /// The accumulator of a rule that fits into words.
+    #[inline]
+    pub(crate) fn acc(&self, rule: Rule) -> Acc {
+        let Summary { count, sum, cut_sum, squares, .. } = *self;
+        let one = |one: (i64, i64)| Acc::One((count > 0).then_some(one));
+        match rule {
+            Rule::Sum => Acc::Sum { count, sum: Wide::new(sum) },
+            Rule::Squares => Acc::Squares { count, sum: Wide::new(cut_sum), squares: Wide::new(squares) },
+            Rule::Min => one(self.least),
+            Rule::Max => one(self.most),
+            Rule::First => one(self.first),
+            Rule::Last => one(self.last),
+            _ => Acc::Count(count),
+        }
+    }
+}
+
 /// Keeps the first sample, and each later one that `takes` prefers to the one kept.
 #[inline]
 fn keep_if(one: &mut Option<(i64, i64)>, samples: impl Iterator<Item = Sample>, takes: impl Fn(i64, i64) -> bool) {
@@ -328,14 +364,26 @@ pub(crate) fn mean(sum: i128, count: i128, scale: u8, places: u8) -> Option<i64>
     narrow_mean(sum, count, scale, places).or_else(|| Some(wide_mean(sum, count, scale, places)))
 }
 
+/// The powers of ten that 63 bits hold.
+const POWERS: [u64; 19] = {
+    let mut powers = [1; 19];
+    let mut place = 1;
+    while place < powers.len() {
+        powers[place] = powers[place - 1] * 10;
+        place += 1;
+    }
+    powers
+};
+
 /// The mean if 64 bits are enough for it, as they are with usual numbers: their division costs a tenth.
 fn narrow_mean(sum: i128, count: i128, scale: u8, places: u8) -> Option<i64> {
-    let above = i64::try_from(sum).ok()?.checked_mul(10i64.checked_pow(places.into())?)?;
-    let below = u64::try_from(count).ok()?.checked_mul(10u64.checked_pow(scale.into())?)?;
+    let above = i64::try_from(sum).ok()?.checked_mul(*POWERS.get(usize::from(places))? as i64)?;
+    let below = u64::try_from(count).ok()?.checked_mul(*POWERS.get(usize::from(scale))?)?;
     let size = above.unsigned_abs().checked_add(below / 2)? / below;
     Some(i64::try_from(size).ok()? * above.signum())
 }
 
+#[cold]
 fn wide_mean(sum: i128, count: i128, scale: u8, places: u8) -> i64 {
     let wide = sum.saturating_mul(10i128.pow(u32::from(places)));
     let divisor = count.saturating_mul(10i128.pow(u32::from(scale)));
@@ -349,11 +397,25 @@ pub(crate) fn deviation(count: u64, sum: i128, squares: i128, scale: u8, places:
     if count == 0 {
         return None;
     }
-    let half = narrow_deviation(count, sum, squares, scale, places);
-    half.or_else(|| Some(wide_deviation(count, sum, squares, scale, places)))
+    let found = slight_deviation(count, sum, squares, scale, places);
+    let found = found.or_else(|| narrow_deviation(count, sum, squares, scale, places));
+    found.or_else(|| Some(wide_deviation(count, sum, squares, scale, places)))
+}
+
+/// The deviation if 64 bits are enough for it, as they are for a few events: divisions of more are slow.
+fn slight_deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8) -> Option<i64> {
+    let sum = i64::try_from(sum).ok()?.unsigned_abs();
+    let area = count.checked_mul(u64::try_from(squares).ok()?)?;
+    let spread = area.saturating_sub(sum.checked_mul(sum)?);
+    // Twice the result, so that its last bit says how to round.
+    let power = *POWERS.get(2 * usize::from(places.checked_sub(scale)?))?;
+    let above = spread.checked_mul(power)?.checked_mul(4)?;
+    let root = (above / count.checked_mul(count)?).isqrt();
+    Some(i64::try_from(root.div_ceil(2)).unwrap_or(i64::MAX))
 }
 
 /// The deviation if 128 bits are enough for it, as they are with usual numbers.
+#[cold]
 fn narrow_deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8) -> Option<i64> {
     let power = |places: u8| 10u128.checked_pow(2 * u32::from(places));
     let area = u128::from(count).checked_mul(squares.unsigned_abs())?;
@@ -367,6 +429,7 @@ fn narrow_deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8)
     Some(i64::try_from(root.div_ceil(2)).unwrap_or(i64::MAX))
 }
 
+#[cold]
 fn wide_deviation(count: u64, sum: i128, squares: i128, scale: u8, places: u8) -> i64 {
     let count = U256::from(count);
     let sum = U256::from(sum.unsigned_abs());
@@ -454,8 +517,9 @@ mod tests {
             let values: Vec<i128> = values.into_iter().map(|value| (value >> 74).clamp(-most, most)).collect();
             let of_values = (values.iter().sum(), values.iter().map(|value| value * value).sum(), values.len() as u64);
             for (sum, squares, count) in [of_values, (sum, sum, count as u64)] {
-                if count > 0 && let Some(narrow) = narrow_deviation(count, sum, squares, scale, 6) {
-                    prop_assert_eq!(narrow, wide_deviation(count, sum, squares, scale, 6));
+                let found = [slight_deviation, narrow_deviation].map(|one| one(count.max(1), sum, squares, scale, 6));
+                for found in found.into_iter().flatten() {
+                    prop_assert_eq!(found, wide_deviation(count.max(1), sum, squares, scale, 6));
                 }
             }
         }
@@ -465,6 +529,7 @@ mod tests {
     fn usual_numbers_are_narrow() {
         assert_eq!(narrow_mean(-1_000_000_000, 30_000, 2, 6), Some(-333_333_333));
         assert_eq!(narrow_deviation(3, 600, 140_000, 2, 6), Some(816_497));
+        assert_eq!(slight_deviation(3, 600, 140_000, 2, 6), Some(816_497));
     }
 
     #[test]

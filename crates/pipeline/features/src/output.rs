@@ -1,6 +1,6 @@
 //! From an accumulator to one number of the vector.
 
-use crate::accumulate::{Acc, clamp, deviation, mean};
+use crate::accumulate::{Acc, Rule, Sample, Summary, clamp, deviation, mean};
 use crate::folded::{Folded, Folding};
 use crate::rows::Rows;
 use crate::slot::{Edge, Slot, Span};
@@ -73,16 +73,22 @@ pub(crate) struct Reading {
     /// the same tile or earlier, because longer tiles are whole numbers of shorter ones.
     windows: Vec<(i64, i64)>,
     chains: Vec<Chain>,
+    /// Slots that do not slide.
     lasting: Vec<(usize, Numbers)>,
 }
 
 /// Which numbers of the vector are made of a sum: place, last step, and the value without events.
 type Numbers = Vec<(usize, Finish, i64)>;
 
-/// What one rule adds up to of the same values over several windows: each begins before the last one
-/// and ends with it, so that a row is looked at once.
+/// What the same values add up to over several windows: each begins before the last one and ends with
+/// it, so that a row is looked at once.
 #[derive(Clone, Debug)]
 struct Chain {
+    filter: Option<u8>,
+    value: Option<usize>,
+    /// The rule, if its accumulators do not fit into words.
+    large: Option<Rule>,
+    /// In the order of the windows.
     links: Vec<Link>,
 }
 
@@ -90,7 +96,22 @@ struct Chain {
 struct Link {
     window: usize,
     slot: usize,
+    rule: Rule,
     numbers: Numbers,
+}
+
+impl Chain {
+    /// Whether the slot can be read here: of the same filter and value, or where no value matters.
+    fn takes(&self, slot: &Slot) -> bool {
+        let counts = |rule: Rule, value: Option<usize>| rule == Rule::Count || value.is_none();
+        self.filter == slot.filter
+            && self.large == large(slot.rule)
+            && (self.value == slot.value || self.large.is_none() && counts(slot.rule, self.value))
+    }
+}
+
+fn large(rule: Rule) -> Option<Rule> {
+    Some(rule).filter(|rule| rule.width().is_none())
 }
 
 impl Reading {
@@ -114,7 +135,7 @@ impl Reading {
             match window_of(slot, window_ms) {
                 Some(window) => {
                     let window = position_or_push(&mut reading.windows, &window);
-                    reading.link(slots, slot, window, number);
+                    reading.link(slot, &slots[slot], window, number);
                 }
                 None => match reading.lasting.iter_mut().find(|(other, _)| *other == slot) {
                     Some((_, numbers)) => numbers.push(number),
@@ -125,16 +146,19 @@ impl Reading {
         reading
     }
 
-    fn link(&mut self, slots: &[Slot], slot: usize, window: usize, number: (usize, Finish, i64)) {
-        let what = |slot: usize| (slots[slot].rule, slots[slot].filter, slots[slot].value);
-        let found = self.chains.iter_mut().find(|chain| what(chain.links[0].slot) == what(slot));
-        let link = Link { window, slot, numbers: vec![number] };
-        let Some(Chain { links }) = found else {
-            return self.chains.push(Chain { links: vec![link] });
+    fn link(&mut self, place: usize, slot: &Slot, window: usize, number: (usize, Finish, i64)) {
+        let Slot { rule, filter, value, .. } = *slot;
+        let link = Link { window, slot: place, rule, numbers: vec![number] };
+        let Some(chain) = self.chains.iter_mut().find(|chain| chain.takes(slot)) else {
+            return self.chains.push(Chain { filter, value, large: large(rule), links: vec![link] });
         };
-        match links.binary_search_by_key(&window, |link| link.window) {
-            Ok(place) => links[place].numbers.push(number),
-            Err(place) => links.insert(place, link),
+        chain.value = chain.value.or(value);
+        match chain.links.iter_mut().find(|link| (link.window, link.slot) == (window, place)) {
+            Some(link) => link.numbers.push(number),
+            None => {
+                let after = chain.links.partition_point(|link| link.window <= window);
+                chain.links.insert(after, link);
+            }
         }
     }
 
@@ -151,52 +175,78 @@ impl Reading {
         let end = rows.first_at(time);
         let edge = |(tile_ms, window_ms): &(i64, i64)| Edge::new(*tile_ms, *window_ms, time, rows);
         let edges: SmallVec<[Edge; 8]> = self.windows.iter().map(edge).collect();
-        let mut fill = |numbers: &Numbers, acc: Option<&Acc>| {
-            for (place, finish, empty) in numbers {
-                vector[*place] = acc.and_then(|acc| finish.number(acc, time)).unwrap_or(*empty);
-            }
-        };
-        for Chain { links } in &self.chains {
-            let slot = &slots[links[0].slot];
-            let (mut acc, mut from) = (slot.rule.empty(), end);
-            for link in links {
-                let edge = edges[link.window];
-                if edge.row < from {
-                    slot.prepend(&mut acc, rows, edge.row..from);
-                    from = edge.row;
+        for chain in &self.chains {
+            let (mut summary, mut large) = (Summary::default(), chain.large.map(Rule::empty));
+            let mut from = end;
+            for Link { window, slot, rule, numbers } in &chain.links {
+                let edge = edges[*window];
+                while from > edge.row {
+                    from -= 1;
+                    if chain.filter.is_none_or(|bit| rows.bits(from) >> bit & 1 == 1) {
+                        let value = chain.value.map_or(0, |index| rows.value(from, index));
+                        let sample = Sample { time: rows.time(from), value };
+                        match &mut large {
+                            None => summary.prepend(sample),
+                            // No order decides what these add up to.
+                            Some(acc) => rule.add(acc, sample),
+                        }
+                    }
                 }
-                match folded.and_then(|folded| folded.since(folding, link.slot, edge.tile)) {
-                    None => fill(&link.numbers, Some(&acc)),
-                    Some(mut sum) => {
-                        slot.rule.merge(&mut sum, &acc);
-                        fill(&link.numbers, Some(&sum));
+                let tiles = folded.and_then(|folded| folded.since(folding, *slot, edge.tile));
+                match (tiles, &large) {
+                    (None, None) => fill(vector, numbers, Some(&summary.acc(*rule)), time),
+                    (None, Some(acc)) => fill(vector, numbers, Some(acc), time),
+                    (Some(mut sum), large) => {
+                        match large {
+                            None => rule.merge(&mut sum, &summary.acc(*rule)),
+                            Some(acc) => rule.merge(&mut sum, acc),
+                        }
+                        fill(vector, numbers, Some(&sum), time);
                     }
                 }
             }
         }
         for (slot, numbers) in &self.lasting {
             let (lasting, lasted) = folded.map_or((None, 0), |folded| (folded.lasting(folding, *slot), folded.lasted));
-            fill(numbers, slots[*slot].read(lasting, rows, lasted.min(end)..end, time).as_ref());
+            let acc = slots[*slot].read(lasting, rows, lasted.min(end)..end, time);
+            fill(vector, numbers, acc.as_ref(), time);
         }
+    }
+}
+
+/// Writes the numbers that are made of a sum.
+#[inline]
+fn fill(vector: &mut [i64], numbers: &Numbers, acc: Option<&Acc>, time: i64) {
+    for (place, finish, empty) in numbers {
+        vector[*place] = acc.and_then(|acc| finish.number(acc, time)).unwrap_or(*empty);
     }
 }
 
 impl Finish {
     /// The number; none without events.
+    #[inline]
     pub(crate) fn number(self, acc: &Acc, time: i64) -> Option<i64> {
         match (self, acc) {
-            (Finish::Count, Acc::Count(0) | Acc::Streak(0)) => None,
-            (Finish::Count, Acc::Count(count) | Acc::Streak(count)) => Some(whole(*count)),
+            (Finish::Count, Acc::Count(count)) => (*count > 0).then(|| whole(*count)),
+            (Finish::Value, Acc::One(one)) => one.map(|(_, value)| value),
+            (Finish::Sum, Acc::Sum { count, sum }) => (*count > 0).then(|| clamp(sum.get())),
+            (Finish::Mean { scale }, Acc::Sum { count, sum }) => mean(sum.get(), i128::from(*count), scale, PLACES),
+            _ => self.other_number(acc, time),
+        }
+    }
+
+    /// The number of a less simple step.
+    #[inline(never)]
+    fn other_number(self, acc: &Acc, time: i64) -> Option<i64> {
+        match (self, acc) {
+            (Finish::Count, Acc::Streak(run)) => (*run > 0).then(|| whole(*run)),
             (Finish::Rate { per_ms, window_ms }, Acc::Count(count)) if *count > 0 => {
                 let times = i128::from(*count) * i128::from(per_ms);
                 mean(times, i128::from(window_ms), 0, PLACES)
             }
-            (Finish::Sum, Acc::Sum { count, sum }) if *count > 0 => Some(clamp(sum.get())),
-            (Finish::Mean { scale }, Acc::Sum { count, sum }) => mean(sum.get(), i128::from(*count), scale, PLACES),
             (Finish::Deviation { scale }, Acc::Squares { count, sum, squares }) => {
                 deviation(*count, sum.get(), squares.get(), scale, PLACES)
             }
-            (Finish::Value, Acc::One(one)) => one.map(|(_, value)| value),
             (Finish::Distinct, Acc::Distinct(distinct)) => Some(whole(distinct.estimate())).filter(|count| *count > 0),
             (Finish::Quantile { permille }, Acc::Quantiles(quantiles)) => quantiles.quantile(permille),
             (Finish::Category { rank }, Acc::Top(counts)) => ranked(counts, rank).map(|place| place as i64 + 1),

@@ -25,17 +25,18 @@ impl Layout {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a> {
     words: &'a [i64],
+    len: usize,
     layout: Layout,
 }
 
 impl<'a> Rows<'a> {
     /// Rows that lie side by side in a list of words.
     pub(crate) fn new(words: &'a [i64], layout: Layout) -> Rows<'a> {
-        Rows { words, layout }
+        Rows { words, len: words.len() / layout.stride, layout }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.words.len() / self.layout.stride
+        self.len
     }
 
     pub(crate) fn time(&self, place: usize) -> i64 {
@@ -56,8 +57,12 @@ impl<'a> Rows<'a> {
     }
 
     /// The first row at or after `time`.
+    #[inline]
     pub(crate) fn first_at(&self, time: i64) -> usize {
-        let (mut low, mut high) = (0, self.len());
+        let (mut low, mut high) = (0, self.len);
+        if high == 0 || self.time(high - 1) < time {
+            return high;
+        }
         while low < high {
             let middle = low.midpoint(high);
             if self.time(middle) < time { low = middle + 1 } else { high = middle }
@@ -164,7 +169,7 @@ fn class(room: u32) -> usize {
 impl Arena {
     pub(crate) fn rows(&self, span: Span, layout: Layout) -> Rows<'_> {
         let start = span.at as usize * layout.stride;
-        Rows::new(&self.words[start..start + span.len() * layout.stride], layout)
+        Rows { words: &self.words[start..start + span.len() * layout.stride], len: span.len(), layout }
     }
 
     fn take(&mut self, room: u32, layout: Layout) -> u32 {

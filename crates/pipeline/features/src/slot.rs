@@ -135,16 +135,6 @@ impl Slot {
         }
     }
 
-    /// Adds rows that come before all that `acc` holds.
-    #[inline]
-    pub(crate) fn prepend(&self, acc: &mut Acc, rows: Rows<'_>, places: std::ops::Range<usize>) {
-        let sample = |place| self.sample(rows, place);
-        match self.filter {
-            None => self.rule.prepend(acc, places.map(sample)),
-            Some(_) => self.rule.prepend(acc, places.filter(|place| self.passes(rows.bits(*place))).map(sample)),
-        }
-    }
-
     /// What the events before `time` add up to over a span that does not slide: what was folded and
     /// the given rows. None where it holds nothing by definition (no closed period, no open session).
     pub(crate) fn read(
