@@ -94,6 +94,12 @@ impl Folding {
 }
 
 impl Folded {
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let tracks = self.tracks.iter().map(Track::bytes).sum::<usize>();
+        size_of::<Folded>() + self.lasting.len() * size_of::<Lasting>() + tracks
+    }
+
     /// Adds the rows up to `end` to the lasting accumulators.
     pub(crate) fn last(&mut self, folding: &Folding, slots: &[Slot], rows: Rows<'_>, end: usize) {
         for (slot, lasting) in folding.lasting.iter().zip(&mut self.lasting) {

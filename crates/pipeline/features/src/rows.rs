@@ -132,7 +132,20 @@ pub(crate) struct Span {
     len: u32,
 }
 
+/// Set in the length of a span whose rows are not in the arena.
+const AWAY: u32 = 1 << 31;
+
 impl Span {
+    /// Of rows that were spilled to a place.
+    pub(crate) fn away(place: u64) -> Span {
+        Span { at: place as u32, len: (place >> 32) as u32 | AWAY }
+    }
+
+    /// Where the rows were spilled to; none if they are here.
+    pub(crate) fn place(self) -> Option<u64> {
+        (self.len & AWAY != 0).then(|| u64::from(self.len & !AWAY) << 32 | u64::from(self.at))
+    }
+
     /// Whether one more row would need a larger room.
     pub(crate) fn is_full(self) -> bool {
         self.len == room(self.len)
@@ -153,6 +166,8 @@ pub(crate) struct Arena {
     words: Vec<i64>,
     /// Places that are free again, by the class of their room.
     free: Vec<Vec<u32>>,
+    /// Rows that there is room for, where it is taken.
+    taken: usize,
 }
 
 /// For how many rows there is room where `len` lie: 3, 6, 12, 24 and so on. Doubling leaves the rooms
@@ -172,7 +187,19 @@ impl Arena {
         Rows { words: &self.words[start..start + span.len() * layout.stride], len: span.len(), layout }
     }
 
+    /// The bytes of the rooms that are taken.
+    pub(crate) fn bytes(&self, layout: Layout) -> usize {
+        layout.bytes(self.taken)
+    }
+
+    /// Forgets all rows of a span.
+    pub(crate) fn clear(&mut self, span: &mut Span) {
+        self.give_back(span.at, room(span.len));
+        *span = Span::default();
+    }
+
     fn take(&mut self, room: u32, layout: Layout) -> u32 {
+        self.taken += room as usize;
         if let Some(at) = self.free.get_mut(class(room)).and_then(Vec::pop) {
             return at;
         }
@@ -185,6 +212,7 @@ impl Arena {
         if room == 0 {
             return;
         }
+        self.taken -= room as usize;
         let class = class(room);
         if self.free.len() <= class {
             self.free.resize_with(class + 1, Vec::new);
@@ -315,6 +343,7 @@ mod tests {
             let held: u32 = spans.iter().map(|span| room(span.len)).sum();
             let total = (arena.words.len() / layout.stride) as u32;
             prop_assert!(held <= total);
+            prop_assert_eq!(held as usize, arena.taken);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A state as bytes, so that a restart does not begin with the first event of the log.
 //!
-//! The form is private to a version of the program: a snapshot that does not fit is refused, and the
+//! A snapshot is pieces: a head with all but the entities, then entities, each piece with the number of
+//! their view. So a state that spills is written and read without having all of it in memory. The form is private to a version of the program: a snapshot that does not fit is refused, and the
 //! state is recomputed from the log. All numbers are little-endian.
 
 use enliven_types::Event;
@@ -12,17 +13,59 @@ use crate::folded::Folded;
 use crate::league::{Game, League};
 use crate::quantile::Quantiles;
 use crate::rating::Rating;
+use crate::rows::Rows;
 use crate::slot::Lasting;
-use crate::state::{MemberState, Open};
+use crate::state::Open;
 use crate::track::Track;
-use crate::view_state::{Entities, Entity, ViewState};
+use crate::view_state::{Body, Entity, ViewState};
 use crate::{FeatureSet, FeatureState, FeatureView};
 
 const VERSION: u8 = 3;
+/// About so many bytes make a piece.
+const PIECE: usize = 1 << 20;
 
 impl FeatureState {
     /// The state as bytes, for [`FeatureState::restore`].
     pub fn snapshot(&self, set: &FeatureSet) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.snapshot_pieces(set, |piece| put_bytes(&mut out, &piece));
+        out
+    }
+
+    /// Undoes [`FeatureState::snapshot`]; none if the bytes are of another definition or version, or
+    /// are damaged.
+    pub fn restore(set: &FeatureSet, bytes: &[u8]) -> Option<FeatureState> {
+        let mut reader = Reader(bytes);
+        let mut pieces = Vec::new();
+        while !reader.0.is_empty() {
+            let length = reader.count(1)?;
+            pieces.push(reader.bytes(length)?);
+        }
+        FeatureState::default().restore_pieces(set, pieces)
+    }
+
+    /// The state as pieces of about a MiB, in order, for [`FeatureState::restore_pieces`].
+    pub fn snapshot_pieces(&self, set: &FeatureSet, mut emit: impl FnMut(Vec<u8>)) {
+        emit(self.head(set));
+        for (place, (member, state)) in set.views.iter().zip(&self.members).enumerate() {
+            let mut piece = Vec::new();
+            for (name, entity) in &state.state.entities {
+                if piece.is_empty() {
+                    put_count(&mut piece, place);
+                }
+                put_bytes(&mut piece, name.as_bytes());
+                state.state.put_entity(&member.view, entity, &mut piece);
+                if piece.len() >= PIECE {
+                    emit(std::mem::take(&mut piece));
+                }
+            }
+            if !piece.is_empty() {
+                emit(piece);
+            }
+        }
+    }
+
+    fn head(&self, set: &FeatureSet) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&set.digest().0);
         put(&mut out, self.watermark);
@@ -43,8 +86,10 @@ impl FeatureState {
             }
         }
         put_count(&mut out, self.members.len());
-        for (view, member) in set.views.iter().map(|member| &member.view).zip(&self.members) {
-            put_view(&mut out, view, &member.state);
+        for member in &self.members {
+            put_count(&mut out, member.state.entities.len());
+            put_count(&mut out, member.state.leagues.len());
+            member.state.leagues.iter().for_each(|league| put_league(&mut out, league));
             put_count(&mut out, member.open.len());
             for open in &member.open {
                 put(&mut out, open.tie);
@@ -54,34 +99,72 @@ impl FeatureState {
         out
     }
 
-    /// Undoes [`FeatureState::snapshot`]; none if the bytes are of another definition or version, or
-    /// are damaged.
-    pub fn restore(set: &FeatureSet, bytes: &[u8]) -> Option<FeatureState> {
+    /// Undoes [`FeatureState::snapshot_pieces`], for a state without events that may spill; none if the
+    /// pieces are of another definition or version, or are damaged.
+    pub fn restore_pieces(
+        mut self,
+        set: &FeatureSet,
+        pieces: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> Option<FeatureState> {
+        let mut pieces = pieces.into_iter();
+        let counts = self.read_head(set, pieces.next()?.as_ref())?;
+        for piece in pieces {
+            let mut reader = Reader(piece.as_ref());
+            let place = usize::try_from(reader.number()?).ok()?;
+            let (view, state) = (&set.views.get(place)?.view, &mut self.members.get_mut(place)?.state);
+            while !reader.0.is_empty() {
+                let name = SmolStr::new(reader.text()?);
+                let body = reader.body(view)?;
+                if !state.put_body(view, name, body) {
+                    return None;
+                }
+            }
+            self.make_room(set);
+        }
+        let found = self.members.iter().map(|member| member.state.entities.len());
+        if !found.eq(counts) {
+            return None;
+        }
+        if !self.members.is_empty() {
+            self.seal(set);
+        }
+        Some(self)
+    }
+
+    /// Reads everything but the entities; returns how many of them each view has.
+    fn read_head(&mut self, set: &FeatureSet, bytes: &[u8]) -> Option<Vec<usize>> {
         let mut reader = Reader(bytes);
         if reader.bytes(1)? != [VERSION] || reader.bytes(32)? != set.digest().0 {
             return None;
         }
-        let mut state = FeatureState { watermark: reader.number()?, ..FeatureState::default() };
-        state.late = reader.number()? as u64;
-        state.max_rows = usize::try_from(reader.number()?).ok()?;
+        self.watermark = reader.number()?;
+        self.late = reader.number()? as u64;
+        self.max_rows = usize::try_from(reader.number()?).ok()?;
         for _ in 0..reader.count(8)? {
             let partitions = (0..reader.count(9)?).map(|_| reader.option()).collect::<Option<Vec<_>>>()?;
-            state.clock.latest.push(partitions);
+            self.clock.latest.push(partitions);
         }
-        if !state.clock.latest.is_empty() && state.clock.latest.len() != set.sources.len() {
+        if !self.clock.latest.is_empty() && self.clock.latest.len() != set.sources.len() {
             return None;
         }
         for _ in 0..reader.count(32)? {
             let (time, tie) = (reader.number()?, reader.number()?);
             let (token, owner) = (reader.text()?, reader.text()?);
-            state.owners.add(time, tie, token, owner);
+            self.owners.add(time, tie, token, owner);
         }
         let members = reader.count(24)?;
         if members != 0 && members != set.views.len() {
             return None;
         }
-        for member in &set.views[..members] {
-            let mut found = MemberState { state: reader.view(&member.view)?, ..MemberState::default() };
+        let mut counts = Vec::with_capacity(members);
+        for (member, found) in set.views[..members].iter().zip(self.new_members(members)) {
+            let mut found = found;
+            let count = usize::try_from(reader.number()?).ok()?;
+            let leagues = reader.count(1)?;
+            found.state.leagues = (0..leagues).map(|_| reader.league(count)).collect::<Option<_>>()?;
+            if leagues != 0 && leagues != member.view.leagues.len() {
+                return None;
+            }
             for _ in 0..reader.count(16)? {
                 let tie = reader.number()?;
                 let length = reader.count(1)?;
@@ -92,12 +175,45 @@ impl FeatureState {
             if !in_order || !(member.waits() || found.open.is_empty()) {
                 return None;
             }
-            state.members.push(found);
+            self.members.push(found);
+            counts.push(count);
         }
-        if members != 0 {
-            state.seal(set);
+        reader.0.is_empty().then_some(counts)
+    }
+}
+
+impl ViewState {
+    /// What an entity holds, wherever it is.
+    fn put_entity(&self, view: &FeatureView, entity: &Entity, out: &mut Vec<u8>) {
+        match (entity.rows.place(), &self.spilled) {
+            (Some(place), Some(spilled)) => out.extend(spilled.get(place).unwrap_or_default()),
+            _ => Body::encode(entity, self.arena.rows(entity.rows, view.layout()), out),
         }
-        reader.0.is_empty().then_some(state)
+    }
+
+    /// Takes a new entity in; false if its name is not new, or its rows are not in order.
+    fn put_body(&mut self, view: &FeatureView, name: SmolStr, body: Body) -> bool {
+        let Body { first_folded, words, folded } = body;
+        let Some(rows) = self.arena.put(&words, view.layout()) else { return false };
+        self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
+        self.entities.insert(name, Entity { first_folded, folded, rows }).is_none()
+    }
+}
+
+impl Body {
+    /// Appends what an entity with these rows holds.
+    pub(crate) fn encode(entity: &Entity, rows: Rows<'_>, out: &mut Vec<u8>) {
+        put(out, entity.first_folded);
+        put_words(out, rows.words());
+        out.push(u8::from(entity.folded.is_some()));
+        entity.folded.iter().for_each(|folded| put_folded(out, folded));
+    }
+
+    /// Undoes [`Body::encode`].
+    pub(crate) fn decode(view: &FeatureView, bytes: &[u8]) -> Option<Body> {
+        let mut reader = Reader(bytes);
+        let body = reader.body(view)?;
+        reader.0.is_empty().then_some(body)
     }
 }
 
@@ -117,20 +233,6 @@ fn put_option(out: &mut Vec<u8>, value: Option<i64>) {
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_count(out, bytes.len());
     out.extend_from_slice(bytes);
-}
-
-fn put_view(out: &mut Vec<u8>, view: &FeatureView, state: &ViewState) {
-    put_count(out, state.entities.len());
-    for (name, entity) in &state.entities {
-        put_bytes(out, name.as_bytes());
-        put(out, entity.first_folded);
-        let words = state.arena.rows(entity.rows, view.layout()).words();
-        put_words(out, words);
-        out.push(u8::from(entity.folded.is_some()));
-        entity.folded.iter().for_each(|folded| put_folded(out, folded));
-    }
-    put_count(out, state.leagues.len());
-    state.leagues.iter().for_each(|league| put_league(out, league));
 }
 
 fn put_wide(out: &mut Vec<u8>, value: Wide) {
@@ -296,26 +398,13 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes(length)?).ok()
     }
 
-    fn view(&mut self, view: &FeatureView) -> Option<ViewState> {
-        let count = self.count(8)?;
-        let layout = view.layout();
-        let entities = Entities::with_capacity_and_hasher(count, Default::default());
-        let mut state = ViewState { entities, ..ViewState::default() };
-        for _ in 0..count {
-            let name = SmolStr::new(self.text()?);
-            let first_folded = self.number()?;
-            let rows = state.arena.put(&self.words()?, layout)?;
-            let folded = if self.flag()? { Some(Box::new(self.folded()?)) } else { None };
-            if folded.as_ref().is_some_and(|folded| !view.folding.fits(&view.slots, folded, rows.len())) {
-                return None;
-            }
-            if state.entities.insert(name, Entity { first_folded, folded, rows }).is_some() {
-                return None;
-            }
-        }
-        let leagues = self.count(1)?;
-        state.leagues = (0..leagues).map(|_| self.league(count)).collect::<Option<Vec<League>>>()?;
-        (leagues == 0 || leagues == view.leagues.len()).then_some(state)
+    fn body(&mut self, view: &FeatureView) -> Option<Body> {
+        let first_folded = self.number()?;
+        let words = self.words()?;
+        let rows = Rows::new(&words, view.layout()).len();
+        let folded = if self.flag()? { Some(Box::new(self.folded()?)) } else { None };
+        let fits = folded.as_ref().is_none_or(|folded| view.folding.fits(&view.slots, folded, rows));
+        fits.then_some(Body { first_folded, words, folded })
     }
 
     fn wide(&mut self) -> Option<Wide> {

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use enliven_types::{Event, FeatureVector, Timestamp};
 
@@ -16,6 +17,7 @@ use crate::config::Key;
 use crate::owners::Owners;
 use crate::side::AsOf;
 use crate::sighting::{Sighting, key_of};
+use crate::spill::{SpillTo, Spilled};
 use crate::view_state::{Extra, ViewState};
 
 /// An entity's rows are folded into its slots when it has more than this many, even if they take more
@@ -24,6 +26,9 @@ const MAX_ROWS: usize = 4096;
 
 /// So many open events are looked through for ones that can settle; more only if they cannot.
 const MAX_OPEN: usize = 1024;
+
+/// How much memory is taken is looked at once in so many events.
+const CHECK_MEMORY: u32 = 1024;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +63,11 @@ pub struct FeatureState {
     pub(crate) max_rows: usize,
     /// Events come in the order of their times: what lies before the watermark is final.
     pub(crate) in_order: bool,
+    spill_to: Option<SpillTo>,
+    /// What went wrong while spilling.
+    fault: Arc<OnceLock<String>>,
+    /// Events until the next look at how much memory is taken.
+    unchecked: u32,
 }
 
 /// One view's part.
@@ -96,6 +106,9 @@ impl Default for FeatureState {
             late: 0,
             max_rows: MAX_ROWS,
             in_order: false,
+            spill_to: None,
+            fault: Arc::default(),
+            unchecked: 0,
         }
     }
 }
@@ -112,11 +125,63 @@ impl FeatureState {
         FeatureState { in_order: true, ..FeatureState::default() }
     }
 
+    /// The same state, before its first event, within a bound of memory: it spills what it holds of the
+    /// entities that have been idle longest. It says what any other says.
+    pub fn spilling(self, spill_to: SpillTo) -> FeatureState {
+        FeatureState { spill_to: Some(spill_to), ..self }
+    }
+
+    /// What went wrong while spilling. If anything did, what was read since then does not count, and the
+    /// state must not be used any more.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
     pub(crate) fn fit(&mut self, set: &FeatureSet) {
         if self.members.len() < set.views.len() {
-            self.members.resize_with(set.views.len(), MemberState::default);
+            self.members = self.new_members(set.views.len());
             self.seal(set);
         }
+    }
+
+    /// Views without events, each with a place of its own to spill to.
+    pub(crate) fn new_members(&self, count: usize) -> Vec<MemberState> {
+        let mut members = vec![MemberState::default(); count];
+        let Some(SpillTo { spill, .. }) = &self.spill_to else { return members };
+        for member in &mut members {
+            match spill.fresh() {
+                Ok(place) => member.state.spilled = Some(Spilled::new(place, self.fault.clone())),
+                Err(reason) => {
+                    let _ = self.fault.set(reason);
+                }
+            }
+        }
+        members
+    }
+
+    /// Spills, if more memory is taken than there may be, what has been idle longest.
+    pub(crate) fn make_room(&mut self, set: &FeatureSet) {
+        let Some(SpillTo { memory, .. }) = self.spill_to else { return };
+        let bytes = |members: &[MemberState]| -> usize {
+            set.views.iter().zip(members).map(|(view, member)| member.state.bytes(&view.view)).sum()
+        };
+        if bytes(&self.members) <= memory {
+            return;
+        }
+        let mut idle: Vec<(i64, usize, usize)> = Vec::new();
+        for (place, (view, member)) in set.views.iter().zip(&self.members).enumerate() {
+            idle.extend(member.state.present(&view.view).map(|(latest, number)| (latest, place, number)));
+        }
+        idle.sort_unstable();
+        // Room for a while, so that looking through all of them costs little for each event.
+        let enough = memory - memory / 4;
+        for (_, place, number) in idle {
+            let (view, state) = (&set.views[place].view, &mut self.members[place].state);
+            if !state.send_away(view, number) || bytes(&self.members) <= enough {
+                break;
+            }
+        }
+        self.members.iter_mut().for_each(|member| member.state.tidy());
     }
 
     /// Adds an event. Each event must be added once, in the order of its partition's log: which
@@ -158,6 +223,11 @@ impl FeatureState {
                 });
             }
             self.distrust();
+        }
+        self.unchecked += 1;
+        if self.unchecked >= CHECK_MEMORY {
+            self.unchecked = 0;
+            self.make_room(set);
         }
         let impatient = |member: &MemberState| member.open.len() > member.patience.max(MAX_OPEN);
         if self.members.iter().any(impatient) && !self.in_order {
@@ -253,6 +323,7 @@ impl FeatureState {
             state.state.rate(&member.view, time.0);
         }
         self.settle(set);
+        self.make_room(set);
         for (place, member) in set.views.iter().enumerate() {
             if member.waits() {
                 let expected = self.expect(set, place, self.watermark);

@@ -4,6 +4,9 @@ use crate::accumulate::{Acc, Rule};
 use crate::rows::Rows;
 use crate::slot::{Slot, Span};
 
+/// Bytes of a large accumulator: of a sketch of a few values, with what it has allocated.
+const LARGE: usize = 128;
+
 /// What a tile holds of the slots with its length.
 #[derive(Clone, Debug)]
 pub(crate) struct TrackRule {
@@ -76,8 +79,6 @@ impl TrackRule {
 
     /// About how many bytes the tiles of these rows would take.
     pub(crate) fn bytes_of(&self, rows: Rows<'_>, places: std::ops::Range<usize>) -> usize {
-        /// Of a sketch of a few values, with what it has allocated.
-        const LARGE: usize = 128;
         let (mut tiles, mut last) = (0, None);
         for place in places {
             let tile = rows.time(place).div_euclid(self.tile_ms);
@@ -101,6 +102,11 @@ impl TrackRule {
 }
 
 impl Track {
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Track>() + self.words.capacity() * size_of::<i64>() + self.large.len() * LARGE
+    }
+
     fn len(&self, rule: &TrackRule) -> usize {
         self.words.len() / rule.stride
     }

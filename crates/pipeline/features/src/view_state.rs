@@ -12,6 +12,7 @@ use crate::league::{Game, League};
 use crate::output::{Output, RATING_PLACES};
 use crate::rows::{Arena, Row, Rows, Span};
 use crate::sighting::Sighting;
+use crate::spill::Spilled;
 
 /// In place of a time, where there is none: most of a state is entities, and an `Option` costs a word.
 pub(crate) const NOTHING_FOLDED: i64 = i64::MAX;
@@ -39,6 +40,10 @@ pub(crate) struct ViewState {
     /// The rows of all entities.
     pub(crate) arena: Arena,
     pub(crate) leagues: Vec<League>,
+    /// About how many bytes have been folded in.
+    pub(crate) folded_bytes: usize,
+    /// Where entities are whose rows are not in the arena; none if the state may not spill.
+    pub(crate) spilled: Option<Spilled>,
 }
 
 /// Entities by name, in the order in which they were first seen. The hash decides nothing but speed.
@@ -61,6 +66,14 @@ pub(crate) struct Entity {
     pub(crate) rows: Span,
 }
 
+/// What an entity holds beside its name.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) first_folded: i64,
+    pub(crate) words: Vec<i64>,
+    pub(crate) folded: Option<Box<Folded>>,
+}
+
 impl ViewState {
     /// Adds a row to its entity. Rows before `sealed` can be folded in: none comes, goes or is read
     /// before it any more. They are, whatever it costs, once there are more than `max_rows`.
@@ -73,15 +86,20 @@ impl ViewState {
         max_rows: usize,
     ) {
         let player = self.number(sighting.entity);
+        if self.spilled.is_some() {
+            self.bring_back(view, player);
+        }
         if let Some((_, entity)) = self.entities.get_index_mut(player) {
             let row = Row { time, tie, bits: sighting.bits, values: sighting.values };
             let len = entity.rows.len();
             if len > 0 && (entity.rows.is_full() || len.is_multiple_of(MANY_ROWS)) {
-                entity.fold(view, &mut self.arena, sealed, false);
+                let more = entity.fold(view, &mut self.arena, sealed, false);
+                self.folded_bytes = self.folded_bytes.wrapping_add(more);
             }
             self.arena.insert(&mut entity.rows, row, view.layout());
             if entity.rows.len() > max_rows {
-                entity.fold(view, &mut self.arena, sealed, true);
+                let more = entity.fold(view, &mut self.arena, sealed, true);
+                self.folded_bytes = self.folded_bytes.wrapping_add(more);
             }
         }
         if let Some((opponent, results)) = sighting.meeting {
@@ -103,13 +121,19 @@ impl ViewState {
 
     /// Whether an entity still has the row.
     pub(crate) fn has_row(&self, view: &FeatureView, name: &str, time: i64, tie: i64) -> bool {
-        let rows = |entity: &Entity| self.arena.rows(entity.rows, view.layout());
-        self.entities.get(name).is_some_and(|entity| rows(entity).find(time, tie).is_some())
+        let layout = view.layout();
+        self.entities.get(name).is_some_and(|entity| match self.body(view, entity) {
+            Some((body, _)) => Rows::new(&body.words, layout).find(time, tie).is_some(),
+            None => self.arena.rows(entity.rows, layout).find(time, tie).is_some(),
+        })
     }
 
     /// Takes a row out again.
     pub(crate) fn forget(&mut self, view: &FeatureView, time: i64, tie: i64, name: &str, met: bool) {
         let layout = view.layout();
+        if let Some(number) = self.entities.get_index_of(name) {
+            self.bring_back(view, number);
+        }
         if let Some(entity) = self.entities.get_mut(name)
             && let Some(place) = self.arena.rows(entity.rows, layout).find(time, tie)
         {
@@ -143,7 +167,11 @@ impl ViewState {
         let blank = Entity::new();
         let (number, entity) = found.map_or((None, &blank), |(number, _, entity)| (Some(number as u32), entity));
         let layout = view.layout();
-        let mut rows = self.arena.rows(entity.rows, layout);
+        let away = self.body(view, entity);
+        let (mut rows, folded) = match &away {
+            Some((body, _)) => (Rows::new(&body.words, layout), body.folded.as_deref()),
+            None => (self.arena.rows(entity.rows, layout), entity.folded.as_deref()),
+        };
         let mut with;
         if !more.is_empty() {
             with = rows.words().to_vec();
@@ -153,7 +181,7 @@ impl ViewState {
             rows = Rows::new(&with, layout);
         }
         let mut vector = vec![0; view.outputs.len()];
-        view.reading.read(&view.slots, &view.folding, entity.folded.as_deref(), rows, time, &mut vector);
+        view.reading.read(&view.slots, &view.folding, folded, rows, time, &mut vector);
         let league = |league: usize| {
             let rule = &view.leagues[league];
             let rating = match self.leagues.get(league) {
@@ -182,8 +210,87 @@ impl ViewState {
     /// Entities, in the order in which they were first seen, each with the time of its first event.
     pub(crate) fn entities(&self, view: &FeatureView) -> impl Iterator<Item = (i64, &str)> {
         let layout = view.layout();
-        let first = move |entity: &Entity| entity.first_seen(self.arena.rows(entity.rows, layout));
+        let first = move |entity: &Entity| match entity.rows.place() {
+            Some(_) => Some(entity.first_folded).filter(|first| *first != NOTHING_FOLDED),
+            None => entity.first_seen(self.arena.rows(entity.rows, layout)),
+        };
         self.entities.iter().filter_map(move |(name, entity)| Some((first(entity)?, name.as_str())))
+    }
+
+    /// About how many bytes rows, tiles and totals take in memory.
+    pub(crate) fn bytes(&self, view: &FeatureView) -> usize {
+        self.arena.bytes(view.layout()) + self.folded_bytes
+    }
+
+    /// What an entity holds, if that is not in memory, and how many bytes it was. If it cannot be had it
+    /// is nothing, and the state says that it must not be used.
+    fn body(&self, view: &FeatureView, entity: &Entity) -> Option<(Body, usize)> {
+        let (place, spilled) = (entity.rows.place()?, self.spilled.as_ref()?);
+        let Some(bytes) = spilled.get(place) else { return Some((Body::default(), 0)) };
+        let body = Body::decode(view, &bytes).unwrap_or_else(|| {
+            spilled.complain("what was spilled of an entity is not what came back");
+            Body::default()
+        });
+        Some((body, bytes.len()))
+    }
+
+    /// Brings back into memory what an entity holds, if it is not there.
+    fn bring_back(&mut self, view: &FeatureView, number: usize) {
+        let Some((_, entity)) = self.entities.get_index(number) else { return };
+        let Some((Body { first_folded, words, folded }, bytes)) = self.body(view, entity) else { return };
+        let Some((_, entity)) = self.entities.get_index_mut(number) else { return };
+        entity.first_folded = first_folded;
+        entity.rows = self.arena.put(&words, view.layout()).unwrap_or_default();
+        self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
+        if let Some(spilled) = &mut self.spilled {
+            spilled.came_back(bytes);
+        }
+        entity.folded = folded;
+    }
+
+    /// The entities that hold something in memory, each with the time of its latest row.
+    pub(crate) fn present(&self, view: &FeatureView) -> impl Iterator<Item = (i64, usize)> {
+        let layout = view.layout();
+        self.entities.values().enumerate().filter_map(move |(number, entity)| {
+            let here = entity.rows.place().is_none() && !(entity.rows.is_empty() && entity.folded.is_none());
+            let latest = |rows: Rows<'_>| rows.len().checked_sub(1).map_or(i64::MIN, |last| rows.time(last));
+            here.then(|| (latest(self.arena.rows(entity.rows, layout)), number))
+        })
+    }
+
+    /// Spills what an entity holds; false if that failed and it is still in memory.
+    pub(crate) fn send_away(&mut self, view: &FeatureView, number: usize) -> bool {
+        let Some((_, entity)) = self.entities.get_index(number) else { return true };
+        let rows = self.arena.rows(entity.rows, view.layout());
+        let mut bytes = Vec::new();
+        Body::encode(entity, rows, &mut bytes);
+        let first = entity.first_seen(rows).unwrap_or(NOTHING_FOLDED);
+        let Some(place) = self.spilled.as_mut().and_then(|spilled| spilled.put(&bytes)) else { return false };
+        if let Some((_, entity)) = self.entities.get_index_mut(number) {
+            self.arena.clear(&mut entity.rows);
+            let folded = entity.folded.take().map_or(0, |folded| folded.bytes());
+            self.folded_bytes = self.folded_bytes.saturating_sub(folded);
+            (entity.rows, entity.first_folded) = (Span::away(place), first);
+        }
+        true
+    }
+
+    /// Moves what is still needed of what was spilled, if much is not.
+    pub(crate) fn tidy(&mut self) {
+        let Some(mut tidy) = self.spilled.as_ref().and_then(Spilled::to_tidy) else { return };
+        let mut moved = Vec::new();
+        for (number, entity) in self.entities.values().enumerate() {
+            let Some(place) = entity.rows.place() else { continue };
+            let bytes = self.spilled.as_ref().and_then(|spilled| spilled.get(place));
+            let Some(place) = bytes.and_then(|bytes| tidy.put(&bytes)) else { return };
+            moved.push((number, place));
+        }
+        for (number, place) in moved {
+            if let Some((_, entity)) = self.entities.get_index_mut(number) {
+                entity.rows = Span::away(place);
+            }
+        }
+        self.spilled = Some(tidy);
     }
 }
 
@@ -198,8 +305,9 @@ impl Entity {
     }
 
     /// Folds in and forgets of the rows before `sealed` what that is worth while for; all of them if
-    /// `forced`.
-    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, sealed: i64, forced: bool) {
+    /// `forced`. Returns by how many bytes more is folded than before, wrapping around for fewer.
+    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, sealed: i64, forced: bool) -> usize {
+        let before = self.folded.as_ref().map_or(0, |folded| folded.bytes());
         let (layout, folding, slots) = (view.layout(), &view.folding, &view.slots);
         let rows = arena.rows(self.rows, layout);
         let closed = rows.first_at(sealed);
@@ -231,6 +339,7 @@ impl Entity {
             }
             arena.drop_first(&mut self.rows, count, layout);
         }
+        self.folded.as_ref().map_or(0, |folded| folded.bytes()).wrapping_sub(before)
     }
 }
 

@@ -128,6 +128,10 @@ fn naive_joined(events: &[Event], name: &str, cut: i64) -> BTreeMap<&'static str
     found
 }
 
+fn rows(max_rows: usize) -> FeatureState {
+    FeatureState::with_max_rows(max_rows)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
@@ -135,8 +139,8 @@ proptest! {
     fn joined_views_agree_live_in_batch_and_with_a_plain_reading(events in mixed(), cuts in cuts()) {
         let set = joined();
         let batch = batch(&set, &events, &cuts);
-        for max_rows in [0, 3, 1000] {
-            prop_assert_eq!(&live(&set, &events, &cuts, max_rows), &batch);
+        for state in states() {
+            prop_assert_eq!(&live(&set, &events, &cuts, state), &batch);
         }
         let mut rows = batch.iter();
         for cut in &cuts {
@@ -164,8 +168,7 @@ proptest! {
         let end = Timestamp(40 * DAY);
         for set in [joined(), single] {
             let wanted = batch(&set, &arrived, &[end.0]);
-            for max_rows in [0, 2, 1000] {
-                let mut state = FeatureState::with_max_rows(max_rows);
+            for (which, mut state) in states().into_iter().enumerate() {
                 for (number, event) in arrived.iter().enumerate() {
                     state.add(&set, partition(event), event);
                     let read = Timestamp(reads[number % reads.len()].min(event.time.0 + DAY));
@@ -176,7 +179,7 @@ proptest! {
                 }
                 state.advance(&set, end);
                 let found: Vec<FeatureVector> = (0..4).map(|number| state.vector_at(&set, &name(number), end)).collect();
-                prop_assert_eq!(&found, &wanted, "{} rows", max_rows);
+                prop_assert_eq!(&found, &wanted, "state {}", which);
             }
         }
     }
@@ -187,13 +190,13 @@ proptest! {
         let mut other = events.clone();
         let jitter = |event: &Event| (event.id.parse::<u64>().unwrap() + 1).wrapping_mul(seed | 1) % LATENESS as u64;
         other.sort_by_key(|event| event.time.0 + jitter(event) as i64);
-        prop_assert_eq!(live(&set, &other, &cuts, 3), live(&set, &events, &cuts, 3));
+        prop_assert_eq!(live(&set, &other, &cuts, rows(3)), live(&set, &events, &cuts, rows(3)));
         // One log after the other, as files are read.
         let cut = [cuts[cuts.len() - 1].max(40 * DAY)];
         other.sort_by_key(|event| event.source == "s");
-        prop_assert_eq!(live(&set, &other, &cut, 3), live(&set, &events, &cut, 3));
+        prop_assert_eq!(live(&set, &other, &cut, rows(3)), live(&set, &events, &cut, rows(3)));
         other.sort_by_key(|event| event.source == "t");
-        prop_assert_eq!(live(&set, &other, &cut, 3), live(&set, &events, &cut, 3));
+        prop_assert_eq!(live(&set, &other, &cut, rows(3)), live(&set, &events, &cut, rows(3)));
     }
 
     #[test]
@@ -210,7 +213,7 @@ proptest! {
             let without: Vec<Event> = events.iter().filter(|event| event.id != gone.id).cloned().collect();
             let cut = Timestamp(40 * DAY);
             state.advance(&set, cut);
-            let wanted = live(&set, &without, &[cut.0], 5);
+            let wanted = live(&set, &without, &[cut.0], rows(5));
             for number in 0..4u8 {
                 prop_assert_eq!(&state.vector_at(&set, &name(number), cut), &wanted[usize::from(number)]);
             }
@@ -229,6 +232,10 @@ proptest! {
         let bytes = state.snapshot(&set);
         let mut restored = FeatureState::restore(&set, &bytes).unwrap();
         prop_assert_eq!(&restored.snapshot(&set), &bytes);
+        let spilling = FeatureState::default().spilling(spill_to(500));
+        let mut pieces = Vec::new();
+        state.snapshot_pieces(&set, |piece| pieces.push(piece));
+        prop_assert_eq!(&spilling.restore_pieces(&set, pieces).unwrap().snapshot(&set), &bytes);
         for event in &events[split..] {
             prop_assert_eq!(state.add(&set, partition(event), event), restored.add(&set, partition(event), event));
         }

@@ -24,8 +24,24 @@ proptest! {
     #[test]
     fn live_batch_and_training_agree(view in definition(), events in events(), cuts in cuts()) {
         let batch = batch(&view, &events, &cuts);
-        for max_rows in [0, 3, 16, 1000] {
-            prop_assert_eq!(&live(&view, &events, &cuts, max_rows), &batch);
+        for state in states() {
+            prop_assert_eq!(&live(&view, &events, &cuts, state), &batch);
+        }
+    }
+
+    /// Whatever fails, and whenever: the state says so, or what it says is right.
+    #[test]
+    fn a_state_that_cannot_spill_says_so(view in definition(), events in events(), cut in 0i64..40 * DAY, good in 0u32..60) {
+        let mut state = FeatureState::default().spilling(failing(good));
+        for event in &events {
+            state.add(&view, partition(event), event);
+            state.advance(&view, Timestamp(event.time.0 - LATENESS));
+        }
+        let cut = Timestamp(events.iter().map(|event| event.time.0).max().unwrap_or(0).max(cut));
+        state.advance(&view, cut);
+        let found: Vec<_> = (0..4).map(|number| state.vector_at(&view, &name(number), cut)).collect();
+        if state.fault().is_none() {
+            prop_assert_eq!(found, batch(&view, &events, &[cut.0]));
         }
     }
 
@@ -34,16 +50,18 @@ proptest! {
         let mut other = events.clone();
         let jitter = |event: &Event| (event.id.parse::<u64>().unwrap() + 1).wrapping_mul(seed | 1) % LATENESS as u64;
         other.sort_by_key(|event| event.time.0 + jitter(event) as i64);
-        prop_assert_eq!(live(&view, &other, &cuts, 3), live(&view, &events, &cuts, 3));
+        for state in states() {
+            prop_assert_eq!(live(&view, &other, &cuts, state.clone()), live(&view, &events, &cuts, state));
+        }
     }
 
     #[test]
-    fn an_event_taken_back_was_never_there(view in definition(), events in events(), cut in 0i64..40 * DAY, pick in any::<prop::sample::Index>()) {
+    fn an_event_taken_back_was_never_there(view in definition(), events in events(), cut in 0i64..40 * DAY, pick in any::<prop::sample::Index>(), which in any::<prop::sample::Index>()) {
         prop_assume!(!events.is_empty());
         let place = pick.index(events.len());
         let mut without = events.clone();
         let gone = without.remove(place);
-        let mut state = FeatureState::with_max_rows(2);
+        let mut state = states()[which.index(9)].clone();
         for event in &events {
             state.add(&view, partition(event), event);
             state.advance(&view, event.time);
@@ -70,9 +88,9 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_goes_on(view in definition(), events in events(), split in any::<prop::sample::Index>(), cut in 0i64..40 * DAY, flip in any::<(prop::sample::Index, u8)>()) {
+    fn a_snapshot_goes_on(view in definition(), events in events(), split in any::<prop::sample::Index>(), cut in 0i64..40 * DAY, flip in any::<(prop::sample::Index, u8)>(), which in any::<prop::sample::Index>()) {
         let split = split.index(events.len() + 1);
-        let mut state = FeatureState::with_max_rows(4);
+        let mut state = states()[which.index(9)].clone();
         for event in &events[..split] {
             state.add(&view, partition(event), event);
             state.advance(&view, Timestamp(event.time.0 - LATENESS));
@@ -80,6 +98,10 @@ proptest! {
         let bytes = state.snapshot(&view);
         let mut restored = FeatureState::restore(&view, &bytes).unwrap();
         prop_assert_eq!(&restored.snapshot(&view), &bytes);
+        let mut pieces = Vec::new();
+        state.snapshot_pieces(&view, |piece| pieces.push(piece));
+        let spilling = FeatureState::default().spilling(spill_to(500)).restore_pieces(&view, &pieces).unwrap();
+        prop_assert_eq!(&spilling.snapshot(&view), &bytes);
         for event in &events[split..] {
             prop_assert_eq!(state.add(&view, partition(event), event), restored.add(&view, partition(event), event));
         }
@@ -188,7 +210,7 @@ proptest! {
             }
         }
         let view = view(json!(define));
-        let found = live(&view, &events, &cuts, 4);
+        let found = live(&view, &events, &cuts, FeatureState::with_max_rows(4));
         for (row, (cut, number)) in found.iter().zip(cuts.iter().flat_map(|cut| (0..4).map(move |number| (cut, number)))) {
             let who = name(number);
             let mut order: Vec<&Event> = events.iter().filter(|event| event.time.0 < *cut && event.subjects.iter().any(|one| *one == who)).collect();

@@ -3,8 +3,12 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
-use enliven_features::{Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables, point_in_time};
+use enliven_features::{
+    Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Spill, SpillTo, Tables, point_in_time,
+};
 use enliven_types::{Data, Event, FeatureVector, Privacy, Timestamp, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -141,10 +145,65 @@ pub fn event(number: usize, seen: &Seen) -> Event {
     }
 }
 
+/// A place to spill to that is memory after all.
+#[derive(Debug, Default)]
+pub struct Place {
+    kept: Mutex<Vec<Vec<u8>>>,
+    /// So many calls go well.
+    good: Option<Arc<AtomicU32>>,
+}
+
+impl Place {
+    fn works(&self) -> Result<(), String> {
+        let down = |left: u32| left.checked_sub(1);
+        match &self.good {
+            Some(good) if good.fetch_update(Relaxed, Relaxed, down).is_err() => Err("the disk is gone".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Spill for Place {
+    fn put(&self, bytes: &[u8]) -> Result<u64, String> {
+        self.works()?;
+        let mut kept = self.kept.lock().unwrap();
+        kept.push(bytes.to_vec());
+        // Large numbers are places, too.
+        Ok((kept.len() as u64 - 1) * ((1 << 40) + 1))
+    }
+
+    fn get(&self, place: u64) -> Result<Vec<u8>, String> {
+        self.works()?;
+        Ok(self.kept.lock().unwrap()[(place & 0xffff_ffff) as usize].clone())
+    }
+
+    fn fresh(&self) -> Result<Arc<dyn Spill>, String> {
+        self.works()?;
+        Ok(Arc::new(Place { kept: Mutex::default(), good: self.good.clone() }))
+    }
+}
+
+/// A bound of memory that is broken at once, or soon.
+pub fn spill_to(memory: usize) -> SpillTo {
+    SpillTo { spill: Arc::new(Place::default()), memory }
+}
+
+/// The same to a place that fails after so many calls.
+pub fn failing(good: u32) -> SpillTo {
+    SpillTo { spill: Arc::new(Place { good: Some(Arc::new(good.into())), ..Place::default() }), memory: 0 }
+}
+
+/// States that differ in what they cost alone.
+pub fn states() -> Vec<FeatureState> {
+    let rows = [0, 3, 16, 1000].map(FeatureState::with_max_rows);
+    let spilling = [0, 700, 3000].map(|memory| FeatureState::default().spilling(spill_to(memory)));
+    let both = [0, 2].map(|max_rows| FeatureState::with_max_rows(max_rows).spilling(spill_to(1000)));
+    rows.into_iter().chain(spilling).chain(both).collect()
+}
+
 /// Every entity at every cut, from a state that lives through the log. Each cut is read after all
 /// events before it have come.
-pub fn live(view: &FeatureSet, events: &[Event], cuts: &[i64], max_rows: usize) -> Vec<FeatureVector> {
-    let mut state = FeatureState::with_max_rows(max_rows);
+pub fn live(view: &FeatureSet, events: &[Event], cuts: &[i64], mut state: FeatureState) -> Vec<FeatureVector> {
     let (mut found, mut next) = (Vec::new(), 0);
     for cut in cuts {
         let needed = events.iter().rposition(|event| event.time.0 < *cut).map_or(0, |last| last + 1);
@@ -155,6 +214,7 @@ pub fn live(view: &FeatureSet, events: &[Event], cuts: &[i64], max_rows: usize) 
         state.advance(view, Timestamp(*cut));
         found.extend((0..4).map(|number| state.vector_at(view, &name(number), Timestamp(*cut))));
     }
+    assert_eq!(state.fault(), None);
     found
 }
 
