@@ -81,6 +81,12 @@ pub enum EngineError {
         /// What went wrong last.
         reason: String,
     },
+    /// A feature state could not spill.
+    #[error("{reason}")]
+    Spill {
+        /// What the store said.
+        reason: String,
+    },
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),

@@ -24,6 +24,7 @@ mod restore;
 mod retain;
 mod rows;
 mod snapshots;
+mod spill;
 mod timings;
 mod verify;
 mod view;
@@ -41,6 +42,7 @@ pub use replica::{Change, EpochOutcome, FeaturePoint, Holds, Replica, TokenEntry
 pub use restore::{Published, restore};
 pub use retain::{named_blocks, note_sweep};
 pub use rows::{reference_field, training_rows};
+pub use spill::spill_to;
 pub use timings::{Stage, Timings};
 pub use verify::{Check, Scope, Step, Verdict, Verifier};
 pub use view::{HistoryEntry, View};

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use enliven_features::{Column, FeatureSet, Kind, SourceShape, Tables};
+use enliven_features::{Column, FeatureSet, FeatureState, Kind, SourceShape, SpillTo, Tables};
 use enliven_metadata::Renderer;
 use enliven_models::{Artifact, InputsConfig, Model, TrainConfig};
 use enliven_policy::{Policy, PolicyError};
@@ -69,6 +69,8 @@ pub struct Plan {
     /// The digest of the feature schema.
     pub schema_digest: Digest,
     start: Timestamp,
+    /// How much memory a feature state may take on this machine; as much as it needs, if none.
+    spill_to: Option<SpillTo>,
 }
 
 impl Plan {
@@ -166,7 +168,21 @@ impl Plan {
             artifact,
             policy,
             renderer,
+            spill_to: None,
         })
+    }
+
+    /// The same plan within a bound of memory, which changes nothing of what it gives.
+    pub fn spilling(self, spill_to: SpillTo) -> Plan {
+        Plan { spill_to: Some(spill_to), ..self }
+    }
+
+    /// The feature state before the first event.
+    pub(crate) fn no_features(&self) -> FeatureState {
+        match &self.spill_to {
+            Some(spill_to) => FeatureState::default().spilling(spill_to.clone()),
+            None => FeatureState::default(),
+        }
     }
 
     /// How far this plan's partitions are read where `read` says how far another plan's are.

@@ -72,13 +72,20 @@ impl Holds {
 }
 
 /// A feature state, and how far the logs were read.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct FeaturePoint {
     /// The state.
     pub state: FeatureState,
     /// For each partition of the plan the offset of the first event that it has not seen; empty at
     /// the start of all logs.
     pub offsets: Vec<u64>,
+}
+
+impl FeaturePoint {
+    /// Before the first event.
+    pub fn start(plan: &Plan) -> FeaturePoint {
+        FeaturePoint { state: plan.no_features(), offsets: Vec::new() }
+    }
 }
 
 /// What one epoch came to.
@@ -143,10 +150,10 @@ impl Replica {
         let mut collection = Directory::new();
         let contract = plan.renderer.contract_json();
         collection.insert("contract.json", Link::to_leaf(&contract))?;
-        let offsets = vec![0; plan.partitions.len()];
+        let (offsets, features) = (vec![0; plan.partitions.len()], plan.no_features());
         Ok(Replica {
             plan,
-            features: FeatureState::default(),
+            features,
             tokens: Vec::new(),
             ids: BTreeMap::new(),
             tree: MerkleTree::default(),
@@ -185,6 +192,7 @@ impl Replica {
         let partitions = replica.plan.align(partitions);
         let spans = replica.spans(&partitions, events)?;
         replica.add_events(&spans, events);
+        replica.check_features()?;
         replica.offsets = partitions.iter().map(|partition| partition.offset).collect();
         let mut leaves = Vec::with_capacity(tokens.len());
         for entry in &tokens {
@@ -252,6 +260,7 @@ impl Replica {
         self.offsets = spec.partitions.iter().map(|partition| partition.offset).collect();
         let newcomers = self.newcomers(spec.watermark);
         let decided = self.decide(&newcomers, spec.watermark, &mut timings);
+        self.check_features()?;
 
         let mut holds = Holds::default();
         let mut updates = Vec::new();
@@ -285,6 +294,14 @@ impl Replica {
         blocks.push(cut);
         let minted = newcomers.len() as u64;
         Ok(EpochOutcome { report, cut: cut_cid, blocks, changes, minted, holds, late, timings })
+    }
+
+    /// Whether what was read of the features counts.
+    fn check_features(&self) -> Result<(), EngineError> {
+        match self.features.fault() {
+            Some(reason) => Err(EngineError::Spill { reason: reason.to_string() }),
+            None => Ok(()),
+        }
     }
 
     /// How many of the events are of each partition of the plan; an error if the events are not those

@@ -1,38 +1,67 @@
 //! Feature states on disk, so that a restart reads the end of the log and not all of it.
 //!
-//! A snapshot is written in the batch that ends an epoch. One that does not fit (another definition,
-//! another version of the program) is passed over: the state is recomputed from the log.
+//! A snapshot is written piece by piece, so that a state that spills is never in memory as a whole. It
+//! counts from the batch on that ends its epoch; pieces of one that was cut short are written over. One
+//! that does not fit (another definition, another version of the program) is passed over: the state is
+//! recomputed from the log.
 
 use enliven_features::FeatureState;
-use enliven_store::{Batch, Store, Table};
-use enliven_types::CutPartition;
+use enliven_store::{Batch, Store, StoreError, Table};
+use enliven_types::{CutPartition, from_cbor, to_cbor};
+use serde::{Deserialize, Serialize};
 
 use crate::replica::FeaturePoint;
 use crate::{EngineError, Plan};
 
 /// A snapshot is due after so many epochs.
 const EVERY: u64 = 32;
-const LAST: [u8; 9] = [0xff; 9];
+const LATEST: &[u8] = b"snapshot";
+/// So many pieces, of about a MiB, are written at once.
+const PIECES_AT_ONCE: usize = 8;
+
+/// The snapshot that is there.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Latest {
+    epoch: u64,
+    pieces: u32,
+    /// For each partition of the plan how far it was read.
+    offsets: Vec<u64>,
+}
+
+impl Latest {
+    fn read(store: &dyn Store) -> Result<Option<Latest>, StoreError> {
+        Ok(store.get(Table::Meta, LATEST)?.and_then(|bytes| from_cbor("snapshot", &bytes).ok()))
+    }
+}
+
+fn key(epoch: u64, piece: u32) -> Vec<u8> {
+    [&epoch.to_be_bytes()[..], &piece.to_be_bytes()].concat()
+}
 
 /// The latest snapshot that reads no further than `limit`, or the state before the first event.
 pub(crate) fn latest(plan: &Plan, store: &dyn Store, limit: &[CutPartition]) -> Result<FeaturePoint, EngineError> {
-    let Some((_, bytes)) = store.last(Table::Snapshots, &[], &LAST)? else { return Ok(FeaturePoint::default()) };
-    let within = |point: &FeaturePoint| point.offsets.iter().zip(limit).all(|(offset, one)| *offset <= one.offset);
-    Ok(parse(plan, &bytes).filter(within).unwrap_or_default())
-}
-
-/// For each partition of the plan how far it was read, then the state.
-fn parse(plan: &Plan, mut bytes: &[u8]) -> Option<FeaturePoint> {
-    let mut offsets = Vec::with_capacity(plan.partitions.len());
-    for _ in &plan.partitions {
-        let (offset, rest) = bytes.split_first_chunk::<8>()?;
-        offsets.push(u64::from_be_bytes(*offset));
-        bytes = rest;
+    let Some(Latest { epoch, pieces, offsets }) = Latest::read(store)? else { return Ok(FeaturePoint::start(plan)) };
+    if offsets.len() != limit.len() || offsets.iter().zip(limit).any(|(offset, one)| *offset > one.offset) {
+        return Ok(FeaturePoint::start(plan));
     }
-    Some(FeaturePoint { state: FeatureState::restore(&plan.features, bytes)?, offsets })
+    let mut failed = None;
+    let pieces = (0..pieces).map_while(|piece| match store.get(Table::Snapshots, &key(epoch, piece)) {
+        Ok(found) => found,
+        Err(error) => {
+            failed = Some(error);
+            None
+        }
+    });
+    let state = plan.no_features().restore_pieces(&plan.features, pieces);
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    Ok(state.map_or_else(|| FeaturePoint::start(plan), |state| FeaturePoint { state, offsets }))
 }
 
-/// Adds a snapshot to the batch of an epoch if one is due, and drops the one before.
+/// Writes a snapshot if one is due, and adds to the batch of its epoch what makes it count, and what drops
+/// the one before.
 pub(crate) fn keep(
     plan: &Plan,
     store: &dyn Store,
@@ -44,11 +73,33 @@ pub(crate) fn keep(
     if !epoch.is_multiple_of(EVERY) {
         return Ok(());
     }
-    if let Some((key, _)) = store.last(Table::Snapshots, &[], &LAST)? {
-        batch.delete(Table::Snapshots, key);
+    let (mut pieces, mut waiting) = (0u32, Vec::new());
+    let write = |first: u32, pieces: &mut Vec<Vec<u8>>| {
+        let mut batch = Batch::default();
+        for (place, piece) in (first..).zip(pieces.drain(..)) {
+            batch.put(Table::Snapshots, key(epoch, place), piece);
+        }
+        store.commit(batch)
+    };
+    let mut done = Ok(());
+    state.snapshot_pieces(&plan.features, |piece| {
+        waiting.push(piece);
+        if waiting.len() == PIECES_AT_ONCE && done.is_ok() {
+            let first = pieces;
+            pieces += waiting.len() as u32;
+            done = write(first, &mut waiting);
+        }
+    });
+    done?;
+    let first = pieces;
+    pieces += waiting.len() as u32;
+    write(first, &mut waiting)?;
+    if let Some(reason) = state.fault() {
+        return Err(EngineError::Spill { reason: reason.to_string() });
     }
-    let mut bytes: Vec<u8> = offsets.iter().flat_map(|offset| offset.to_be_bytes()).collect();
-    bytes.extend_from_slice(&state.snapshot(&plan.features));
-    batch.put(Table::Snapshots, epoch.to_be_bytes(), bytes);
+    if let Some(before) = Latest::read(store)?.filter(|before| before.epoch != epoch) {
+        (0..before.pieces).for_each(|piece| batch.delete(Table::Snapshots, key(before.epoch, piece)));
+    }
+    batch.put(Table::Meta, LATEST, to_cbor(&Latest { epoch, pieces, offsets: offsets.to_vec() }));
     Ok(())
 }

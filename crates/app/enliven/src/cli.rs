@@ -79,6 +79,10 @@ pub enum Command {
         /// Go on with a manifest, template or model that has changed, from the next epoch on.
         #[arg(long)]
         adopt: bool,
+        /// What the features may take in memory, such as `512MiB` or `8GiB`; the rest goes to disk. The bound is shared
+        /// by the committee's nodes, and names take some 80 bytes more each.
+        #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+        feature_memory: Option<u64>,
     },
     /// Create the collection's contracts on its chain, and write down where they are and what block explorers need.
     Deploy {
@@ -470,4 +474,18 @@ pub enum Engine {
 pub enum Template {
     /// Clubs that play each other; comes with made-up results.
     League,
+}
+
+/// A number of bytes, such as `512MiB`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("a size is a whole number and a unit: B, KiB, MiB or GiB".into()),
+    };
+    let size = digits.parse::<u64>().ok().and_then(|size| size.checked_mul(unit));
+    size.ok_or_else(|| format!("`{digits}` is not a number of bytes that a machine can have"))
 }

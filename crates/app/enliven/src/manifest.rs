@@ -71,6 +71,11 @@ impl Loaded {
 
     /// The checked plan, with the manifest's model and template.
     pub fn plan(&self) -> Result<Arc<Plan>, CliError> {
+        Ok(Arc::new(self.unshared_plan()?))
+    }
+
+    /// The same for one who has to change it.
+    pub fn unshared_plan(&self) -> Result<Plan, CliError> {
         self.features()?;
         let path = self.base().join(&self.manifest.model.artifact);
         let model = read_bytes(&path).map_err(|error| {
@@ -80,11 +85,10 @@ impl Loaded {
     }
 
     /// The checked plan with this model.
-    pub fn plan_with(&self, model: Vec<u8>) -> Result<Arc<Plan>, CliError> {
+    pub fn plan_with(&self, model: Vec<u8>) -> Result<Plan, CliError> {
         let template = read_text(&self.base().join(&self.manifest.metadata.template))?;
-        let plan = Plan::new(&self.manifest, &Assets { template, model, tables: self.tables()? })
-            .map_err(|error| self.place(error))?;
-        Ok(Arc::new(plan))
+        let assets = Assets { template, model, tables: self.tables()? };
+        Plan::new(&self.manifest, &assets).map_err(|error| self.place(error))
     }
 
     /// Shows a mistake in the manifest at its place.

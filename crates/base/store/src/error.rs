@@ -73,6 +73,18 @@ pub enum StoreError {
         /// The first offset that is kept.
         first: u64,
     },
+    /// What does not fit the memory cannot be kept on disk.
+    #[error(
+        "what does not fit the memory cannot be {action} {folder}: {reason}\nhint: nothing that was stored is touched; give it more memory or room on disk, and run again"
+    )]
+    Spill {
+        /// What was being done, up to the folder's name.
+        action: &'static str,
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        reason: String,
+    },
     /// A stored record does not decode.
     #[error("the event at offset {offset} of {source_name}/{partition} cannot be read: {reason}")]
     Event {

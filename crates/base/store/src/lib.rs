@@ -14,11 +14,13 @@ mod ids;
 mod log;
 mod memory;
 mod page;
+mod spill;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
 pub use log::{Appended, EventLog, event_key, split_event_key};
 pub use memory::MemoryStore;
+pub use spill::SpillFile;
 
 /// The tables of a store. One word of the product each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +41,7 @@ pub enum Table {
     Signed,
     /// (token, sequence) -> the receipt's CID.
     History,
-    /// epoch -> the feature state after it, with how far the log was read.
+    /// (epoch, number) -> a piece of the feature state after it.
     Snapshots,
     /// Named single values: manifest digest, deployment.
     Meta,

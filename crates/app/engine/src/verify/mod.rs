@@ -370,7 +370,7 @@ impl<'a> Verifier<'a> {
             &directory,
             from - 1,
             (cut, &cuts.partitions),
-            FeaturePoint::default(),
+            FeaturePoint::start(plan),
             &history,
         )
         .at(Step::Receipts)?;

@@ -1,6 +1,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use enliven_chain::{NaiveGas, naive_gas};
@@ -43,7 +44,7 @@ pub fn run(place: &Place, once: bool, listen: SocketAddr, output: &Output) -> Re
     // The manifest's own artifact is what runs, so that the digests are those of the README; where
     // there is none yet, the one just trained.
     let artifact = loaded.base().join(&loaded.manifest.model.artifact);
-    let plan = if artifact.exists() { loaded.plan()? } else { loaded.plan_with(block.bytes)? };
+    let plan = if artifact.exists() { loaded.plan()? } else { Arc::new(loaded.plan_with(block.bytes)?) };
     let data = Data::create(&folder)?;
 
     let start = Instant::now();

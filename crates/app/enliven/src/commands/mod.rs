@@ -35,7 +35,9 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         Command::Train { place, dry_run } => train::run(place, *dry_run, output)?,
         Command::Model { place, command } => model::run(place, command, output)?,
         Command::Features { place, command } => features::run(place, command, output)?,
-        Command::Run { place, epochs, adopt } => run::run(place, *epochs, *adopt, output)?,
+        Command::Run { place, epochs, adopt, feature_memory } => {
+            run::run(place, *epochs, *adopt, *feature_memory, output)?;
+        }
         Command::Deploy { place, contracts, out } => deploy::run(place, contracts, out.as_deref(), output)?,
         Command::Oracle { place, command } => oracle::run(place, command, output)?,
         Command::Demo { place, once, listen } => return demo::run(place, *once, *listen, output),

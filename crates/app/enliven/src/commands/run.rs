@@ -1,6 +1,7 @@
 use std::fmt::Write;
+use std::sync::Arc;
 
-use enliven_engine::{Engine, Ingested, RunSummary, check_definition, ingest};
+use enliven_engine::{Engine, Ingested, RunSummary, check_definition, ingest, spill_to};
 use serde_json::json;
 
 use crate::cli::Place;
@@ -10,10 +11,21 @@ use crate::manifest::Loaded;
 use crate::output::Output;
 
 /// Reads the sources and posts what is due.
-pub fn run(place: &Place, epochs: Option<u64>, adopt: bool, output: &Output) -> Result<(), CliError> {
+pub fn run(
+    place: &Place,
+    epochs: Option<u64>,
+    adopt: bool,
+    feature_memory: Option<u64>,
+    output: &Output,
+) -> Result<(), CliError> {
     let loaded = Loaded::read(&place.manifest)?;
-    let plan = loaded.plan()?;
+    let mut plan = loaded.unshared_plan()?;
     let data = Data::create(&place.folder())?;
+    if let Some(bytes) = feature_memory {
+        let each = usize::try_from(bytes).unwrap_or(usize::MAX) / plan.manifest.oracle.nodes.max(1);
+        plan = plan.spilling(spill_to(&data.folder, each)?);
+    }
+    let plan = Arc::new(plan);
     // Before anything is read into the log that another definition would read otherwise.
     check_definition(&plan, &*data.store, &*data.blocks, adopt)?;
     let ingested = read_sources(&loaded, &plan, &data, output)?;
