@@ -4,9 +4,13 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use common::World;
 use enliven_chain::{ChainReader, ContractSettings};
-use enliven_engine::View;
+use enliven_engine::{View, spill_to};
+use enliven_features::{Spill, SpillTo};
 use enliven_oracle::NodeKey;
 use enliven_store::{Batch, EventLog, Table};
 use enliven_types::{Digest, Event, Report, Timestamp};
@@ -55,6 +59,66 @@ fn restarts_change_nothing() {
     }
     let parts = parts.run(0);
     assert_eq!((parts.epochs, parts.root, parts.updates), (whole.epochs, whole.root, whole.updates));
+}
+
+#[test]
+fn a_bound_of_memory_changes_nothing() {
+    let mut whole = World::new(common::plan());
+    let whole = whole.run(40);
+    let folder = tempfile::tempdir().unwrap();
+    // Some rows of one team; past the snapshot of epoch 32.
+    let mut parts = World::new(common::plan().spilling(spill_to(folder.path(), 2000).unwrap()));
+    for step in [5, 29, 6] {
+        parts.run(step);
+        parts.reopen();
+    }
+    let parts = parts.run(0);
+    assert_eq!((parts.epochs, parts.root, parts.updates), (whole.epochs, whole.root, whole.updates));
+}
+
+/// A place to spill to that fails for good after so many calls.
+#[derive(Debug)]
+struct Broken(Arc<AtomicU32>);
+
+impl Broken {
+    fn works(&self) -> Result<(), String> {
+        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map(|_| ()).map_err(|_| "the disk is gone".into())
+    }
+}
+
+impl Spill for Broken {
+    fn put(&self, _: &[u8]) -> Result<u64, String> {
+        self.works().map(|()| 0)
+    }
+
+    fn get(&self, _: u64) -> Result<Vec<u8>, String> {
+        Err("the disk is gone".into())
+    }
+
+    fn fresh(&self) -> Result<Arc<dyn Spill>, String> {
+        self.works()?;
+        Ok(Arc::new(Broken(self.0.clone())))
+    }
+}
+
+/// Nothing is signed that was computed from features that could not be read back.
+#[test]
+fn what_cannot_spill_ends_the_run_before_it_is_signed() {
+    let mut whole = World::new(common::plan());
+    let whole = whole.run(8);
+    for good in [0, 1, 4, 9, 30, 60] {
+        let spill: Arc<dyn Spill> = Arc::new(Broken(Arc::new(good.into())));
+        let mut world = World::new(common::plan().spilling(SpillTo { spill, memory: 1500 }));
+        let error = world.engine.run(8, |_| {}).unwrap_err().to_string();
+        assert!(error.contains("the disk is gone"), "{error}");
+        world.plan = Arc::new(common::plan());
+        world.reopen();
+        world.run(8);
+        let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+        let eighth = view.epochs().unwrap()[7].report.state_root;
+        assert_eq!(eighth, whole.root, "after {good} calls");
+    }
 }
 
 /// Evidence of two signatures for one epoch silences a node; the others go on without it, and it is no obstacle to
@@ -135,7 +199,7 @@ fn another_definition_is_refused_for_the_same_store() {
     world.run(1);
     let mut manifest = common::manifest();
     manifest.policy.cooldown_s += 1;
-    let other = std::sync::Arc::new(enliven_engine::Plan::new(&manifest, &common::assets()).unwrap());
+    let other = Arc::new(enliven_engine::Plan::new(&manifest, &common::assets()).unwrap());
     let error = enliven_engine::Engine::open(
         other,
         world.store.clone(),

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use common::*;
 use enliven_features::{Added, FeatureState, Stuck};
-use enliven_types::{Event, Privacy, Timestamp};
+use enliven_types::{Event, Privacy, Timestamp, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -284,4 +284,44 @@ fn a_views_own_filter_and_a_key_of_several_columns() {
     // The number of events says nothing private, the amount does.
     let classes: Vec<Privacy> = view.schema().features.iter().map(|feature| feature.privacy).collect();
     assert_eq!(classes, [Privacy::Public, Privacy::Private]);
+}
+
+/// More entities than a piece of a snapshot holds, most of them spilled, moved together when they come back.
+#[test]
+fn many_entities_spill_and_come_back() {
+    let view = view(json!([{"name": "sum", "aggregate": {"sum": "amount"}, "windows": ["1d", "lifetime"]}]));
+    let mut states = [FeatureState::default(), FeatureState::default().spilling(spill_to(200_000))];
+    let seen = |number: u64| {
+        let (minute, amount) = (number as i64 / 100, number as i64 % 97);
+        let mut event = event(number as usize, &Seen { minute, amount, left: 0, right: 0, colour: 0, jitter: 0 });
+        for (side, factor) in [("left", 7_919), ("right", 31)] {
+            event.data.insert(side, Value::Text(format!("entity {}", number * factor % 9_001).into()));
+        }
+        event
+    };
+    for number in 0..60_000 {
+        let event = seen(number);
+        states.iter_mut().for_each(|state| assert_eq!(state.add(&view, 0, &event), Added::Taken));
+        if number % 5_000 == 0 {
+            states.iter_mut().for_each(|state| state.advance(&view, event.time));
+        }
+    }
+    let end = Timestamp(601 * MINUTE);
+    states.iter_mut().for_each(|state| state.advance(&view, end));
+    let [plain, spilled] = &states;
+    for number in 0..9_001 {
+        let name = format!("entity {number}");
+        assert_eq!(plain.vector_at(&view, &name, end), spilled.vector_at(&view, &name, end), "{name}");
+    }
+    let mut pieces = Vec::new();
+    spilled.snapshot_pieces(&view, |piece| pieces.push(piece));
+    assert!(pieces.len() > 2, "{} pieces", pieces.len());
+    assert_eq!(plain.snapshot(&view), spilled.snapshot(&view));
+    let restored = FeatureState::default().spilling(spill_to(100_000)).restore_pieces(&view, &pieces).unwrap();
+    assert_eq!(restored.snapshot(&view), plain.snapshot(&view));
+    // A piece that is missing, doubled or of another view is noticed.
+    for broken in [pieces[..pieces.len() - 1].to_vec(), [&pieces[..], &pieces[1..2]].concat()] {
+        assert!(FeatureState::default().restore_pieces(&view, &broken).is_none());
+    }
+    assert_eq!(spilled.fault(), None);
 }
