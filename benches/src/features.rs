@@ -56,6 +56,89 @@ fn event(number: usize, keys: usize) -> Event {
     }
 }
 
+/// What all of a bounded state but names may take.
+const BOUND: usize = 32 << 20;
+/// What names take, and where they are.
+const NAME_BYTES: usize = 100;
+
+fn bounded() -> (FeatureState, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spill_to = enliven_engine::spill_to(folder.path(), BOUND).expect("a temporary file");
+    (FeatureState::default().spilling(spill_to), folder)
+}
+
+/// What a process grows by when its state takes in so many weeks, in bytes: at most, for a bounded state.
+fn resident(keys: usize, weeks: usize, is_bounded: bool) -> f64 {
+    /// Events that are there at once, which are no part of the state.
+    const FEW: usize = 100;
+    let view = view(false);
+    let (mut state, folder) = bounded();
+    if !is_bounded {
+        state = FeatureState::default();
+    }
+    let before = resident_mib("VmRSS:");
+    let mut most = 0.0_f64;
+    for start in (0..keys * PER_KEY * weeks).step_by(FEW) {
+        for number in start..start + FEW {
+            state.add(&view, 0, &event(number, keys));
+        }
+        state.advance(&view, event(start + FEW - 1, keys).time);
+        if is_bounded && start.is_multiple_of(1000 * FEW) {
+            most = most.max(resident_mib("VmRSS:"));
+        }
+    }
+    assert_eq!(state.fault(), None);
+    drop(folder);
+    (most.max(resident_mib("VmRSS:")) - before) * f64::from(1 << 20)
+}
+
+/// The same in a process of its own: what others have given back would be used again.
+fn resident_alone(keys: usize, weeks: usize, is_bounded: bool) -> f64 {
+    let this = std::env::current_exe().expect("this program has a file");
+    let arguments = ["--resident".to_string(), keys.to_string(), weeks.to_string(), is_bounded.to_string()];
+    let output = std::process::Command::new(this).args(arguments).output().expect("this program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number of bytes")
+}
+
+/// What the process of [`resident_alone`] does; none if the arguments ask for something else.
+pub fn resident_here(arguments: &[String]) -> Option<f64> {
+    let [flag, keys, weeks, is_bounded] = arguments else { return None };
+    let sizes = (keys.parse().ok()?, weeks.parse().ok()?, is_bounded.parse().ok()?);
+    (flag == "--resident").then(|| resident(sizes.0, sizes.1, sizes.2))
+}
+
+/// A state within a bound of memory, beside one without: the same events, most of whose keys have been
+/// spilled when they come again.
+fn spilling(view: &FeatureSet, add_ns: f64) -> [Row; 2] {
+    const KEYS: usize = 1_000_000;
+    let most = resident_alone(KEYS, 1, true) / f64::from(1 << 20);
+    let budget = (BOUND + NAME_BYTES * KEYS) as f64 / f64::from(1 << 20);
+    let (state, _folder) = bounded();
+    let (_, add) = add_all(view, state, KEYS);
+    [
+        Row::at_most("features.spill.memory", "MiB", most, budget, "32 MiB, and 100 bytes a name", 1.0),
+        Row::at_most("features.spill.add", "ns", add, add_ns, "all in memory", 10.0),
+    ]
+}
+
+/// Adds a week; returns the state, and what an event took.
+fn add_all(view: &FeatureSet, mut state: FeatureState, keys: usize) -> (FeatureState, f64) {
+    let total = keys * PER_KEY;
+    let mut add = Duration::ZERO;
+    for start in (0..total).step_by(PAGE) {
+        let page: Vec<Event> = (start..total.min(start + PAGE)).map(|number| event(number, keys)).collect();
+        let begin = Instant::now();
+        for event in &page {
+            state.add(view, 0, event);
+        }
+        state.advance(view, page[page.len() - 1].time);
+        add += begin.elapsed();
+    }
+    assert_eq!(state.fault(), None);
+    (state, add.as_nanos() as f64 / total as f64)
+}
+
 struct Measured {
     add_ns: f64,
     floor_ns: f64,
@@ -64,8 +147,8 @@ struct Measured {
     restore_s: f64,
 }
 
-fn measure(view: &FeatureSet, keys: usize, weeks: usize) -> Measured {
-    let total = keys * PER_KEY * weeks;
+fn measure(view: &FeatureSet, keys: usize) -> Measured {
+    let total = keys * PER_KEY;
     let mut counters: IndexMap<String, u64> = IndexMap::new();
     let mut floor = Duration::ZERO;
     for start in (0..total).step_by(PAGE) {
@@ -84,24 +167,12 @@ fn measure(view: &FeatureSet, keys: usize, weeks: usize) -> Measured {
     }
     drop(counters);
 
-    let before = resident_mib("VmRSS:");
-    let mut state = FeatureState::default();
-    let mut add = Duration::ZERO;
-    for start in (0..total).step_by(PAGE) {
-        let page: Vec<Event> = (start..total.min(start + PAGE)).map(|number| event(number, keys)).collect();
-        let begin = Instant::now();
-        for event in &page {
-            state.add(view, 0, event);
-        }
-        state.advance(view, page[page.len() - 1].time);
-        add += begin.elapsed();
-    }
-    let bytes = (resident_mib("VmRSS:") - before) * 1024.0 * 1024.0;
+    let (state, add_ns) = add_all(view, FeatureState::default(), keys);
     let names: Vec<String> = (0..keys.min(100_000)).map(|key| format!("key {}", (key * 31) % keys)).collect();
     let begin = Instant::now();
     let mut sum = 0i64;
     for name in &names {
-        sum = sum.wrapping_add(state.vector_at(view, name, Timestamp(WEEK_MS * weeks as i64)).0.iter().sum());
+        sum = sum.wrapping_add(state.vector_at(view, name, Timestamp(WEEK_MS)).0.iter().sum());
     }
     let read = begin.elapsed();
     std::hint::black_box(sum);
@@ -112,10 +183,10 @@ fn measure(view: &FeatureSet, keys: usize, weeks: usize) -> Measured {
     let restore_s = begin.elapsed().as_secs_f64();
     assert!(restored.is_some(), "a snapshot restores");
     Measured {
-        add_ns: add.as_nanos() as f64 / total as f64,
+        add_ns,
         floor_ns: floor.as_nanos() as f64 / total as f64,
         read_ns: read.as_nanos() as f64 / names.len() as f64,
-        bytes_per_key: bytes / keys as f64,
+        bytes_per_key: resident_alone(keys, 1, false) / keys as f64,
         restore_s,
     }
 }
@@ -125,9 +196,9 @@ pub fn features() -> Vec<Row> {
     let view = view(false);
     let mut rows = Vec::new();
     let mut base = None;
-    let mut at_100_000 = 0.0;
+    let (mut at_100_000, mut in_memory) = (0.0, 0.0);
     for (keys, name) in [(10_000, "1x"), (100_000, "10x"), (1_000_000, "100x")] {
-        let found = measure(&view, keys, 1);
+        let found = measure(&view, keys);
         let (add_base, read_base, memory_base) =
             *base.get_or_insert((found.add_ns, found.read_ns, found.bytes_per_key));
         let id = |what: &str| format!("features.{what}.{name}");
@@ -138,6 +209,7 @@ pub fn features() -> Vec<Row> {
             at_100_000 = found.bytes_per_key;
         }
         if keys == 1_000_000 {
+            in_memory = found.add_ns;
             rows.push(Row::at_most("features.add", "ns", found.add_ns, 1e9 / 3e6, "budget: 3 million a second", 1.0));
             rows.push(Row::at_most(
                 "features.add.floor",
@@ -151,9 +223,10 @@ pub fn features() -> Vec<Row> {
             rows.push(Row::at_most("features.restart", "s", found.restore_s, 3.0, "budget", 1.0));
         }
     }
-    // What windows have left behind is gone: after ten weeks of as many events there is no more than after one.
-    let long = measure(&view, 100_000, 10).bytes_per_key;
-    rows.push(Row::at_most("features.memory.weeks", "B/key", long, at_100_000, "one week of ten", 1.2));
+    // What windows have left behind is gone: after twenty weeks of as many events there is no more than after one.
+    let long = resident_alone(100_000, 20, false) / 100_000.0;
+    rows.push(Row::at_most("features.memory.weeks", "B/key", long, at_100_000, "one week of twenty", 1.2));
+    rows.extend(spilling(&view, in_memory));
     rows.push(training(&view));
     rows.extend(from_json(&view));
     rows.push(expression());

@@ -72,6 +72,10 @@ const BENCHES: [(&str, Bench); 10] = [
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(bytes) = features::resident_here(&arguments) {
+        println!("{bytes}");
+        return;
+    }
     let plot = arguments.iter().position(|argument| argument == "--plot").map(|at| {
         let path = arguments.drain(at..(at + 2).min(arguments.len())).nth(1);
         path.unwrap_or_else(|| {

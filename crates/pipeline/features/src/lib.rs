@@ -19,6 +19,7 @@ mod clock;
 mod config;
 mod describe;
 mod distinct;
+mod entities;
 mod error;
 mod expr;
 mod flink;

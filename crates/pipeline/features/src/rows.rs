@@ -198,6 +198,29 @@ impl Arena {
         *span = Span::default();
     }
 
+    /// Whether much room is free that entities with other numbers of rows left behind.
+    pub(crate) fn is_sparse(&self) -> bool {
+        let free: usize = self.free.iter().enumerate().map(|(class, places)| places.len() * (3 << class)).sum();
+        free > self.taken / 4
+    }
+
+    /// Moves rows together, so that no room is free; `spans` are all that there are.
+    pub(crate) fn compact<'s>(&mut self, spans: impl Iterator<Item = &'s mut Span>, layout: Layout) {
+        let mut spans: Vec<&mut Span> = spans.filter(|span| !span.is_empty() && span.place().is_none()).collect();
+        spans.sort_unstable_by_key(|span| span.at);
+        let mut next = 0;
+        for span in spans {
+            let from = span.at as usize * layout.stride;
+            self.words.copy_within(from..from + span.len() * layout.stride, next as usize * layout.stride);
+            span.at = next;
+            next += room(span.len);
+        }
+        self.words.truncate(next as usize * layout.stride);
+        self.words.shrink_to_fit();
+        self.free.clear();
+        self.taken = next as usize;
+    }
+
     fn take(&mut self, room: u32, layout: Layout) -> u32 {
         self.taken += room as usize;
         if let Some(at) = self.free.get_mut(class(room)).and_then(Vec::pop) {
@@ -307,14 +330,20 @@ mod tests {
     proptest! {
         /// Any mix of changes to many entities leaves what sorted lists of their own would hold.
         #[test]
-        fn an_arena_is_many_lists(steps in prop::collection::vec((0usize..5, 0u8..4, 0i64..20, 0i64..3), 0..300)) {
+        fn an_arena_is_many_lists(steps in prop::collection::vec((0usize..5, 0u8..5, 0i64..20, 0i64..3), 0..300)) {
             let layout = Layout::new(true, 1);
             let mut arena = Arena::default();
             let mut spans = [Span::default(); 5];
             let mut lists: [Vec<[i64; 4]>; 5] = Default::default();
             for (number, (who, what, time, tie)) in steps.into_iter().enumerate() {
-                let (span, list) = (&mut spans[who], &mut lists[who]);
+                let list = &mut lists[who];
+                if what == 4 {
+                    arena.compact(spans.iter_mut(), layout);
+                    prop_assert!(!arena.is_sparse());
+                }
+                let span = &mut spans[who];
                 match what {
+                    4 => {}
                     0 if !list.is_empty() => {
                         let count = time as usize % (list.len() + 1);
                         arena.drop_first(span, count, layout);

@@ -49,7 +49,7 @@ impl FeatureState {
         emit(self.head(set));
         for (place, (member, state)) in set.views.iter().zip(&self.members).enumerate() {
             let mut piece = Vec::new();
-            for (name, entity) in &state.state.entities {
+            for (name, entity) in state.state.entities.iter() {
                 if piece.is_empty() {
                     put_count(&mut piece, place);
                 }
@@ -194,9 +194,11 @@ impl ViewState {
     /// Takes a new entity in; false if its name is not new, or its rows are not in order.
     fn put_body(&mut self, view: &FeatureView, name: SmolStr, body: Body) -> bool {
         let Body { first_folded, words, folded } = body;
-        let Some(rows) = self.arena.put(&words, view.layout()) else { return false };
+        let rows = self.arena.put(&words, view.layout()).filter(|_| self.entities.find(&name).is_none());
+        let Some(rows) = rows else { return false };
         self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
-        self.entities.insert(name, Entity { first_folded, folded, rows }).is_none()
+        self.entities.add(name, Entity { first_folded, folded, rows });
+        true
     }
 }
 

@@ -181,7 +181,9 @@ impl FeatureState {
                 break;
             }
         }
-        self.members.iter_mut().for_each(|member| member.state.tidy());
+        for (view, member) in set.views.iter().zip(&mut self.members) {
+            member.state.tidy(&view.view);
+        }
     }
 
     /// Adds an event. Each event must be added once, in the order of its partition's log: which

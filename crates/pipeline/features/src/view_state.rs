@@ -1,12 +1,12 @@
 //! What the events of one view have added up to: the kernel.
 
 use enliven_types::{FeatureVector, Timestamp};
-use indexmap::IndexMap;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::FeatureView;
 use crate::accumulate::clamp;
+use crate::entities::Entities;
 use crate::folded::Folded;
 use crate::league::{Game, League};
 use crate::output::{Output, RATING_PLACES};
@@ -45,9 +45,6 @@ pub(crate) struct ViewState {
     /// Where entities are whose rows are not in the arena; none if the state may not spill.
     pub(crate) spilled: Option<Spilled>,
 }
-
-/// Entities by name, in the order in which they were first seen. The hash decides nothing but speed.
-pub(crate) type Entities = IndexMap<SmolStr, Entity, foldhash::fast::RandomState>;
 
 /// A row that is not in the state.
 #[derive(Clone, Debug)]
@@ -89,18 +86,17 @@ impl ViewState {
         if self.spilled.is_some() {
             self.bring_back(view, player);
         }
-        if let Some((_, entity)) = self.entities.get_index_mut(player) {
-            let row = Row { time, tie, bits: sighting.bits, values: sighting.values };
-            let len = entity.rows.len();
-            if len > 0 && (entity.rows.is_full() || len.is_multiple_of(MANY_ROWS)) {
-                let more = entity.fold(view, &mut self.arena, sealed, false);
-                self.folded_bytes = self.folded_bytes.wrapping_add(more);
-            }
-            self.arena.insert(&mut entity.rows, row, view.layout());
-            if entity.rows.len() > max_rows {
-                let more = entity.fold(view, &mut self.arena, sealed, true);
-                self.folded_bytes = self.folded_bytes.wrapping_add(more);
-            }
+        let entity = self.entities.at_mut(player);
+        let row = Row { time, tie, bits: sighting.bits, values: sighting.values };
+        let len = entity.rows.len();
+        if len > 0 && (entity.rows.is_full() || len.is_multiple_of(MANY_ROWS)) {
+            let more = entity.fold(view, &mut self.arena, sealed, false);
+            self.folded_bytes = self.folded_bytes.wrapping_add(more);
+        }
+        self.arena.insert(&mut entity.rows, row, view.layout());
+        if entity.rows.len() > max_rows {
+            let more = entity.fold(view, &mut self.arena, sealed, true);
+            self.folded_bytes = self.folded_bytes.wrapping_add(more);
         }
         if let Some((opponent, results)) = sighting.meeting {
             let opponent = self.number(opponent) as u32;
@@ -113,10 +109,10 @@ impl ViewState {
     }
 
     fn number(&mut self, name: &str) -> usize {
-        if let Some(number) = self.entities.get_index_of(name) {
-            return number;
+        match self.entities.find(name) {
+            Some(number) => number,
+            None => self.entities.add(SmolStr::new(name), Entity::new()),
         }
-        self.entities.insert_full(SmolStr::new(name), Entity::new()).0
     }
 
     /// Whether an entity still has the row.
@@ -131,13 +127,12 @@ impl ViewState {
     /// Takes a row out again.
     pub(crate) fn forget(&mut self, view: &FeatureView, time: i64, tie: i64, name: &str, met: bool) {
         let layout = view.layout();
-        if let Some(number) = self.entities.get_index_of(name) {
+        if let Some(number) = self.entities.find(name) {
             self.bring_back(view, number);
-        }
-        if let Some(entity) = self.entities.get_mut(name)
-            && let Some(place) = self.arena.rows(entity.rows, layout).find(time, tie)
-        {
-            self.arena.remove(&mut entity.rows, place, layout);
+            let entity = self.entities.at_mut(number);
+            if let Some(place) = self.arena.rows(entity.rows, layout).find(time, tie) {
+                self.arena.remove(&mut entity.rows, place, layout);
+            }
         }
         if met {
             for (league, rule) in self.leagues.iter_mut().zip(&view.leagues) {
@@ -163,9 +158,9 @@ impl ViewState {
     /// The features of an entity at `time`, from its rows before it, `more` included. An unknown
     /// entity has the features of no events.
     pub(crate) fn vector_at(&self, view: &FeatureView, name: &str, time: i64, more: &[Extra]) -> FeatureVector {
-        let found = self.entities.get_full(name);
+        let number = self.entities.find(name);
         let blank = Entity::new();
-        let (number, entity) = found.map_or((None, &blank), |(number, _, entity)| (Some(number as u32), entity));
+        let entity = number.map_or(&blank, |number| self.entities.at(number));
         let layout = view.layout();
         let away = self.body(view, entity);
         let (mut rows, folded) = match &away {
@@ -185,7 +180,7 @@ impl ViewState {
         let league = |league: usize| {
             let rule = &view.leagues[league];
             let rating = match self.leagues.get(league) {
-                Some(league) => league.rating(rule, number, Timestamp(time)),
+                Some(league) => league.rating(rule, number.map(|number| number as u32), Timestamp(time)),
                 None => rule.system.new_player(),
             };
             (rule.system, rating)
@@ -236,9 +231,9 @@ impl ViewState {
 
     /// Brings back into memory what an entity holds, if it is not there.
     fn bring_back(&mut self, view: &FeatureView, number: usize) {
-        let Some((_, entity)) = self.entities.get_index(number) else { return };
-        let Some((Body { first_folded, words, folded }, bytes)) = self.body(view, entity) else { return };
-        let Some((_, entity)) = self.entities.get_index_mut(number) else { return };
+        let found = self.body(view, self.entities.at(number));
+        let Some((Body { first_folded, words, folded }, bytes)) = found else { return };
+        let entity = self.entities.at_mut(number);
         entity.first_folded = first_folded;
         entity.rows = self.arena.put(&words, view.layout()).unwrap_or_default();
         self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
@@ -251,7 +246,7 @@ impl ViewState {
     /// The entities that hold something in memory, each with the time of its latest row.
     pub(crate) fn present(&self, view: &FeatureView) -> impl Iterator<Item = (i64, usize)> {
         let layout = view.layout();
-        self.entities.values().enumerate().filter_map(move |(number, entity)| {
+        self.entities.iter().enumerate().filter_map(move |(number, (_, entity))| {
             let here = entity.rows.place().is_none() && !(entity.rows.is_empty() && entity.folded.is_none());
             let latest = |rows: Rows<'_>| rows.len().checked_sub(1).map_or(i64::MIN, |last| rows.time(last));
             here.then(|| (latest(self.arena.rows(entity.rows, layout)), number))
@@ -260,35 +255,35 @@ impl ViewState {
 
     /// Spills what an entity holds; false if that failed and it is still in memory.
     pub(crate) fn send_away(&mut self, view: &FeatureView, number: usize) -> bool {
-        let Some((_, entity)) = self.entities.get_index(number) else { return true };
+        let entity = self.entities.at(number);
         let rows = self.arena.rows(entity.rows, view.layout());
         let mut bytes = Vec::new();
         Body::encode(entity, rows, &mut bytes);
         let first = entity.first_seen(rows).unwrap_or(NOTHING_FOLDED);
         let Some(place) = self.spilled.as_mut().and_then(|spilled| spilled.put(&bytes)) else { return false };
-        if let Some((_, entity)) = self.entities.get_index_mut(number) {
-            self.arena.clear(&mut entity.rows);
-            let folded = entity.folded.take().map_or(0, |folded| folded.bytes());
-            self.folded_bytes = self.folded_bytes.saturating_sub(folded);
-            (entity.rows, entity.first_folded) = (Span::away(place), first);
-        }
+        let entity = self.entities.at_mut(number);
+        self.arena.clear(&mut entity.rows);
+        let folded = entity.folded.take().map_or(0, |folded| folded.bytes());
+        self.folded_bytes = self.folded_bytes.saturating_sub(folded);
+        (entity.rows, entity.first_folded) = (Span::away(place), first);
         true
     }
 
-    /// Moves what is still needed of what was spilled, if much is not.
-    pub(crate) fn tidy(&mut self) {
+    /// Moves together what is still needed of rows and of what was spilled, if much is not.
+    pub(crate) fn tidy(&mut self, view: &FeatureView) {
+        if self.arena.is_sparse() {
+            self.arena.compact(self.entities.iter_mut().map(|entity| &mut entity.rows), view.layout());
+        }
         let Some(mut tidy) = self.spilled.as_ref().and_then(Spilled::to_tidy) else { return };
         let mut moved = Vec::new();
-        for (number, entity) in self.entities.values().enumerate() {
+        for (number, (_, entity)) in self.entities.iter().enumerate() {
             let Some(place) = entity.rows.place() else { continue };
             let bytes = self.spilled.as_ref().and_then(|spilled| spilled.get(place));
             let Some(place) = bytes.and_then(|bytes| tidy.put(&bytes)) else { return };
             moved.push((number, place));
         }
         for (number, place) in moved {
-            if let Some((_, entity)) = self.entities.get_index_mut(number) {
-                entity.rows = Span::away(place);
-            }
+            self.entities.at_mut(number).rows = Span::away(place);
         }
         self.spilled = Some(tidy);
     }
