@@ -1,7 +1,9 @@
+use enliven_content::BlockStore;
 use enliven_store::{EventLog, Store};
 use enliven_types::{CutPartition, Event, Timestamp};
 
-use crate::{EngineError, Plan, Replica};
+use crate::engine::records;
+use crate::{EngineError, Plan, Published, Replica};
 
 const PAGE: usize = 4096;
 
@@ -112,27 +114,34 @@ pub type Events = Vec<(Event, Vec<u8>)>;
 pub(crate) fn read_all(
     plan: &Plan,
     store: &dyn Store,
+    blocks: &dyn BlockStore,
     from: &[u64],
     to: &[CutPartition],
 ) -> Result<Events, EngineError> {
     let mut events = Events::new();
     for (place, one) in to.iter().enumerate().take(plan.partitions.len()) {
         let from = from.get(place).copied().unwrap_or(0);
-        events.extend(read_events(store, &one.source, one.partition, from, one.offset)?);
+        events.extend(read_events(store, blocks, &one.source, one.partition, from, one.offset)?);
     }
     Ok(events)
 }
 
-/// The events of a partition between two offsets.
+/// The events of a partition between two offsets: from its log, and where that has given them up from the
+/// segments that were published.
 pub(crate) fn read_events(
     store: &dyn Store,
+    blocks: &dyn BlockStore,
     source: &str,
     partition: u32,
     from: u64,
     to: u64,
 ) -> Result<Events, EngineError> {
     let log = EventLog::new(store, source, partition);
-    let mut events = Vec::with_capacity(to.saturating_sub(from) as usize);
+    let kept = log.first_offset()?.min(to);
+    let mut events = match from < kept {
+        true => published_events(store, blocks, source, partition, from, kept)?,
+        false => Vec::with_capacity(to.saturating_sub(from) as usize),
+    };
     while from + (events.len() as u64) < to {
         let next = from + events.len() as u64;
         let page = log.read(next, PAGE.min((to - next) as usize))?;
@@ -143,4 +152,45 @@ pub(crate) fn read_events(
         events.extend(page);
     }
     Ok(events)
+}
+
+fn published_events(
+    store: &dyn Store,
+    blocks: &dyn BlockStore,
+    source: &str,
+    partition: u32,
+    from: u64,
+    to: u64,
+) -> Result<Events, EngineError> {
+    let published = Published::new(blocks);
+    let offset_in = |partitions: &[CutPartition], source: &str, partition: u32| {
+        let found = partitions.iter().find(|one| one.source == source && one.partition == partition);
+        found.map_or(0, |one| one.offset)
+    };
+    let (mut events, mut before): (Events, Vec<CutPartition>) = (Vec::new(), Vec::new());
+    for record in records(store)? {
+        // The events of a cut stand partition by partition.
+        let (mut skipped, mut total, mut span) = (0, 0, None);
+        for one in &record.partitions {
+            let start = offset_in(&before, &one.source, one.partition);
+            let count = one.offset.saturating_sub(start);
+            if one.source == source && one.partition == partition {
+                (skipped, span) = (total, Some(start..one.offset));
+            }
+            total += count;
+        }
+        let next = from + events.len() as u64;
+        if let Some(span) = span.filter(|span| span.contains(&next) && next < to) {
+            let all = published.events(&published.cut(record.report.cut)?, total)?;
+            let (first, count) = (skipped + next - span.start, span.end.min(to) - next);
+            events.extend(all.into_iter().skip(first as usize).take(count as usize));
+        }
+        before = record.partitions;
+    }
+    if events.len() as u64 == to.saturating_sub(from) {
+        return Ok(events);
+    }
+    let reason =
+        format!("the log of `{source}` and the published epochs lack the event at {}", from + events.len() as u64);
+    Err(EngineError::Record { what: "event log".into(), reason })
 }

@@ -130,7 +130,7 @@ impl Engine {
             Some(record) => {
                 let partitions = plan.align(&record.partitions);
                 let features = snapshots::latest(&plan, &*store, &partitions)?;
-                let events = read_all(&plan, &*store, &features.offsets, &partitions)?;
+                let events = read_all(&plan, &*store, &*blocks, &features.offsets, &partitions)?;
                 let (epoch, cut) = (record.report.epoch, (record.cut, &record.partitions[..]));
                 restore(plan.clone(), &*blocks, &record.directory, epoch, cut, features, &events)?
             }
@@ -209,13 +209,13 @@ impl Engine {
             }
         }
         // Each node reads the logs and computes for itself.
-        let (store, plan) = (&self.store, &self.plan);
+        let (store, blocks, plan) = (&self.store, &self.blocks, &self.plan);
         let outcomes: Vec<Result<EpochOutcome, EngineError>> = self
             .nodes
             .par_iter_mut()
             .enumerate()
             .map(|(number, node)| {
-                let events = read_all(plan, &**store, node.offsets(), &spec.partitions)?;
+                let events = read_all(plan, &**store, &**blocks, node.offsets(), &spec.partitions)?;
                 let mut outcome = node.step(&spec, &events)?;
                 if number > 0 {
                     // The first node stores the blocks for all; the others have hashed theirs.

@@ -40,7 +40,7 @@ pub use mirrors::{Mirrors, Waiting, kept_at};
 pub use plan::{Assets, Definition, Plan};
 pub use replica::{Change, EpochOutcome, FeaturePoint, Holds, Replica, TokenEntry};
 pub use restore::{Published, restore};
-pub use retain::{named_blocks, note_sweep};
+pub use retain::{named_blocks, note_sweep, trim_logs};
 pub use rows::{reference_field, training_rows};
 pub use spill::spill_to;
 pub use timings::{Stage, Timings};

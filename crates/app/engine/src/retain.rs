@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use enliven_content::{BlockStore, Follow, walk};
 use enliven_light::ipfs_links;
-use enliven_store::{Batch, Store, Table};
+use enliven_store::{Batch, EventLog, Store, Table};
 use enliven_types::{Block, Cid, Codec, Digest};
 
+use crate::engine::last_record;
 use crate::mirrors::index;
 use crate::{EngineError, Plan, Published};
 
@@ -59,6 +60,16 @@ pub fn named_blocks(
         }
     }
     Ok(named)
+}
+
+/// Gives up what the logs hold of events that posted epochs have published: where these are needed again
+/// they are read from there. Returns how many the logs have given up so far.
+pub fn trim_logs(store: &dyn Store) -> Result<u64, EngineError> {
+    let mut gone = 0;
+    for one in last_record(store)?.map(|record| record.partitions).unwrap_or_default() {
+        gone += EventLog::new(store, &one.source, one.partition).trim(one.offset)?;
+    }
+    Ok(gone)
 }
 
 /// Writes down that what only earlier epochs than so many show is about to be deleted.

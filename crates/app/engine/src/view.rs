@@ -90,11 +90,11 @@ impl View {
     /// The events that came later than allowed, in the order of the log, each with the epoch in whose
     /// cut it came.
     pub fn late_events(&self) -> Result<Vec<(u64, Event)>, EngineError> {
-        let mut found = Vec::new();
+        let (mut found, store, blocks) = (Vec::new(), &*self.store, &*self.blocks);
         for (key, epoch) in self.store.range(Table::LateEvents, &[], &[0xff; 1], usize::MAX)? {
             let Some((source, partition, offset)) = split_event_key(&key) else { continue };
             let epoch = epoch.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-            let events = read_events(&*self.store, &source, partition, offset, offset.saturating_add(1))?;
+            let events = read_events(store, blocks, &source, partition, offset, offset.saturating_add(1))?;
             found.extend(events.into_iter().map(|(event, _)| (epoch, event)));
         }
         Ok(found)

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::World;
 use enliven_chain::{ChainReader, ContractSettings};
-use enliven_engine::{View, spill_to};
+use enliven_engine::{View, spill_to, trim_logs};
 use enliven_features::{Spill, SpillTo};
 use enliven_oracle::NodeKey;
 use enliven_store::{Batch, EventLog, Table};
@@ -229,6 +229,33 @@ fn late_events_enter_the_next_epoch() {
     let count = EventLog::new(&*world.store, "results", 0).next_offset().unwrap();
     assert!(view.epoch(10).unwrap().partitions[0].offset < count);
     assert_eq!(view.epoch(11).unwrap().partitions[0].offset, count, "the cut reads on to the straggler");
+}
+
+/// Late, straggling and plain events alike, without a snapshot and with one.
+#[test]
+fn what_the_log_has_given_up_is_read_from_what_was_published() {
+    let run = |trims: bool| {
+        let mut world = World::new(common::plan());
+        let log = |world: &World| EventLog::new(&*world.store, "results", 0).first_offset().unwrap();
+        let (sample, _): (Event, _) = EventLog::new(&*world.store, "results", 0).read(0, 1).unwrap().remove(0);
+        for (number, step) in [10, 2, 25, 3].into_iter().enumerate() {
+            let source = EventLog::new(&*world.store, "results", 0);
+            let time = Timestamp::parse("2015-02-03").unwrap();
+            source.append(&[Event { id: format!("early {number}").into(), time, ..sample.clone() }]).unwrap();
+            world.run(step);
+            if trims {
+                let before = log(&world);
+                assert_eq!(trim_logs(&*world.store).unwrap(), log(&world));
+                assert!(number != 0 || log(&world) > before, "whole pages can go");
+            }
+            world.reopen();
+        }
+        let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
+        (world.run(0).root, view.late_events().unwrap())
+    };
+    let (root, late) = run(false);
+    assert!(!late.is_empty());
+    assert_eq!(run(true), (root, late));
 }
 
 #[test]

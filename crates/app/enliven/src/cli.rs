@@ -173,6 +173,10 @@ pub enum Command {
         /// from here any more; receipts, metadata and events stay.
         #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u64).range(1..))]
         keep: Option<u64>,
+        /// Also give up the log's copy of events that posted epochs have published; where they are needed again they are
+        /// read from the blocks.
+        #[arg(long)]
+        events: bool,
     },
     /// Say why a token changed.
     Explain {

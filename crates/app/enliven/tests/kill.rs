@@ -99,6 +99,9 @@ fn killed_while_it_adopts_another_definition_it_ends_at_the_same_root() {
     let calm = json(league, &["run", "--adopt", "--data", &folders[0]], true);
     let dice = &mut SEED.clone();
     for folder in &folders[1..] {
+        // The features of before come from what was published.
+        let swept = json(league, &["gc", "--events", "--data", folder], true);
+        assert!(swept["events_in_blocks_alone"].as_u64().unwrap() > 0, "{swept}");
         let arguments = ["run", "--adopt", "--data", folder];
         let kills = killed(dice, league, &arguments, || {});
         same(&calm, &json(league, &arguments, true), kills);
@@ -142,11 +145,12 @@ fn what_is_killed_while_it_exports_imports_checks_or_sweeps_goes_on() {
     let error = json(league, &resume.map(|word| if word == token { other } else { word }), false);
     assert!(error["error"].as_str().unwrap().contains("is about the token"), "{error}");
 
-    killed(dice, league, &["gc", "--keep", "2"], || {
+    killed(dice, league, &["gc", "--keep", "2", "--events"], || {
         let findings = json(league, &["doctor"], true);
         assert!(findings.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{findings}");
     });
-    json(league, &["gc", "--keep", "2"], true);
+    let gone = json(league, &["gc", "--keep", "2", "--events"], true);
+    assert!(gone["events_in_blocks_alone"].as_u64().unwrap() > 0, "{gone}");
     json(league, &["export", "1", "--latest", "--out", "1.car"], true);
     json(league, &["verify", "--car", "1.car", "--token", token, "--block", hash], true);
 }

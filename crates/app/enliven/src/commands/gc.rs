@@ -1,5 +1,6 @@
-use enliven_content::EmbeddedBlocks;
-use enliven_engine::{named_blocks, note_sweep};
+use enliven_content::{EmbeddedBlocks, Swept};
+use enliven_engine::{named_blocks, note_sweep, trim_logs};
+use serde::Serialize;
 
 use crate::cli::Place;
 use crate::data::Data;
@@ -7,8 +8,17 @@ use crate::error::CliError;
 use crate::manifest::Loaded;
 use crate::output::Output;
 
-/// Deletes blocks that nothing names; with `keep` also what only earlier epochs show.
-pub fn run(place: &Place, keep: Option<u64>, output: &Output) -> Result<(), CliError> {
+#[derive(Serialize)]
+struct Collected {
+    #[serde(flatten)]
+    swept: Swept,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_in_blocks_alone: Option<u64>,
+}
+
+/// Deletes blocks that nothing names; with `keep` also what only earlier epochs show, with `events` also the
+/// log's copy of what is published.
+pub fn run(place: &Place, keep: Option<u64>, events: bool, output: &Output) -> Result<(), CliError> {
     let plan = Loaded::read(&place.manifest)?.plan()?;
     let folder = place.folder();
     let data = Data::existing(&folder)?;
@@ -21,10 +31,14 @@ pub fn run(place: &Place, keep: Option<u64>, output: &Output) -> Result<(), CliE
     if let Some(keep) = keep {
         note_sweep(&*data.store, keep)?;
     }
+    let trimmed = if events { Some(trim_logs(&*data.store)?) } else { None };
     drop(data);
     let mut blocks = EmbeddedBlocks::open(folder.join("blocks.redb"))?;
     let swept = blocks.sweep(&named)?;
-    let text = format!("{} blocks deleted ({} bytes), {} kept", swept.deleted, swept.deleted_bytes, swept.kept);
-    output.result(&swept, &text);
+    let mut text = format!("{} blocks deleted ({} bytes), {} kept", swept.deleted, swept.deleted_bytes, swept.kept);
+    if let Some(count) = trimmed {
+        text.push_str(&format!("\n{count} events are in the blocks alone"));
+    }
+    output.result(&Collected { swept, events_in_blocks_alone: trimmed }, &text);
     Ok(())
 }

@@ -59,7 +59,7 @@ pub fn run(cli: &Cli, output: &Output) -> Result<ExitCode, CliError> {
         }
         Command::Export { what, place, outside, out } => export::run(what, place, outside, out, output)?,
         Command::Import { from, place } => import::run(from, place, output)?,
-        Command::Gc { place, keep } => gc::run(place, *keep, output)?,
+        Command::Gc { place, keep, events } => gc::run(place, *keep, *events, output)?,
         Command::Explain { token, place, epoch, otherwise } => {
             read::explain(token, place, *epoch, *otherwise, output)?;
         }
