@@ -187,6 +187,29 @@ impl Slot {
     }
 }
 
+/// Whole tiles and periods that were added up elsewhere.
+impl Slot {
+    /// Adds what the passing events of a tile or period add up to, which come after all that was folded
+    /// before: the same as folding these events.
+    pub(crate) fn append(&self, folded: &mut Folded, number: i64, tile: &Acc) {
+        match (folded, self.span) {
+            (Folded::Lifetime(acc), _) => self.rule.merge(acc, tile),
+            (Folded::Tiles(tiles), Span::Tiles { tile_ms, keep_ms }) => {
+                let before = tiles.last().filter(|_| self.rule.is_invertible());
+                let mut acc = before.map_or_else(|| self.rule.empty(), |(_, total)| total.clone());
+                self.rule.merge(&mut acc, tile);
+                drop_stale(tiles, number, keep_ms.div_euclid(tile_ms));
+                tiles.push((number, acc));
+            }
+            (Folded::Tumbling([earlier, later]), Span::Tumbling(_)) => {
+                *earlier = later.take();
+                *later = Some((number, tile.clone()));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Forgets tiles that no window can read any more. One tile before the oldest window stays: of a
 /// running total it is what has to be taken off.
 fn drop_stale(tiles: &mut Vec<(i64, Acc)>, newest: i64, keep: i64) {

@@ -11,7 +11,7 @@ use super::{FlinkOutput, FlinkSource, Names, TileColumn, TileTable, options, quo
 use crate::accumulate::Rule;
 use crate::expr::period_sql;
 use crate::sighting::ValueRule;
-use crate::slot::Span;
+use crate::slot::{Slot, Span};
 use crate::view::Parts;
 
 /// An order of (time, value) in one number of 36 digits: a time since the year 1 in units of 10^20,
@@ -28,7 +28,7 @@ const DECIMAL: &str = "DECIMAL(38, 0)";
 pub(super) struct Tables(pub(super) BTreeMap<i64, Table>);
 
 /// A number of an accumulator.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
     Count,
     Sum,
@@ -65,17 +65,7 @@ impl Tables {
         parts: &Parts<'_>,
         sight: &Sight,
     ) -> Result<(), &'static str> {
-        let slot = &parts.slots[number];
-        let period = match (slot.rule, slot.span) {
-            (_, Span::Session(_)) => return Err("a session can span any number of tiles"),
-            (Rule::Distinct, _) => return Err("the sketch of different values has bytes of its own"),
-            (Rule::Quantiles, _) => return Err("the sketch of quantiles has bytes of its own"),
-            (Rule::Streak, _) => return Err("a streak depends on the order of events"),
-            (Rule::PerEvent { .. }, _) => return Err("weights by the number of later events depend on their order"),
-            (Rule::PerTile { tile_ms, .. }, _) | (_, Span::Tiles { tile_ms, .. }) => Some(Period::Fixed(tile_ms)),
-            (_, Span::Tumbling(period)) => Some(period),
-            (_, Span::Lifetime) => None,
-        };
+        let period = Tables::period_of(&parts.slots[number])?;
         let order = match period {
             Some(Period::Fixed(length)) => length,
             Some(Period::Month) => i64::MAX - 2,
@@ -89,6 +79,20 @@ impl Tables {
         }
         table.add(number, parts, sight);
         Ok(())
+    }
+
+    /// The period of a slot's tiles, none for a total; says why not, where SQL cannot say it.
+    pub(super) fn period_of(slot: &Slot) -> Result<Option<Period>, &'static str> {
+        Ok(match (slot.rule, slot.span) {
+            (_, Span::Session(_)) => return Err("a session can span any number of tiles"),
+            (Rule::Distinct, _) => return Err("the sketch of different values has bytes of its own"),
+            (Rule::Quantiles, _) => return Err("the sketch of quantiles has bytes of its own"),
+            (Rule::Streak, _) => return Err("a streak depends on the order of events"),
+            (Rule::PerEvent { .. }, _) => return Err("weights by the number of later events depend on their order"),
+            (Rule::PerTile { tile_ms, .. }, _) | (_, Span::Tiles { tile_ms, .. }) => Some(Period::Fixed(tile_ms)),
+            (_, Span::Tumbling(period)) => Some(period),
+            (_, Span::Lifetime) => None,
+        })
     }
 
     /// What the tables hold.
@@ -194,7 +198,7 @@ impl Table {
 }
 
 /// The columns that a slot needs of a tile.
-fn columns_of(number: usize, parts: &Parts<'_>, sight: &Sight) -> Vec<Column> {
+pub(super) fn columns_of(number: usize, parts: &Parts<'_>, sight: &Sight) -> Vec<Column> {
     let slot = &parts.slots[number];
     let value = format!("`$v{}`", slot.value.unwrap_or(0));
     let v = slot.value.map_or_else(String::new, |value| format!("_v{value}"));
