@@ -50,7 +50,9 @@ pub enum TileError {
     },
     /// Two tables give different sums of the same events.
     #[error(
-        "the tables `{left}` and `{right}` do not agree: before {at}, `{column}` of entity `{entity}` is {left_sum} in one and {right_sum} in the other\nhint: the job is still running, a file is missing, or a state of the job ran out (`table.exec.state.ttl`)"
+        "the tables `{left}` and `{right}` do not agree: before {at}, `{column}` of entity `{entity}` is {} in one and {} in the other\nhint: the job is still running, a file is missing, or a state of the job ran out (`table.exec.state.ttl`)",
+        sums.0,
+        sums.1
     )]
     Disagree {
         /// A table.
@@ -63,10 +65,8 @@ pub enum TileError {
         entity: String,
         /// Events before this instant are counted.
         at: Timestamp,
-        /// The sum over one table.
-        left_sum: i128,
-        /// The sum over the other.
-        right_sum: i128,
+        /// The sums over the one and the other.
+        sums: Box<(i128, i128)>,
     },
     /// An instant within a tile.
     #[error(

@@ -9,6 +9,8 @@ mod error;
 mod events;
 mod history;
 mod kernel;
+mod merge;
+mod reader;
 mod sightings;
 mod tiles;
 
@@ -19,8 +21,9 @@ use serde::Serialize;
 
 pub use changelog::MAX_TILE_LINE;
 pub use error::TileError;
-pub use history::{TileHistory, TileReader, Told, Unknown};
+pub use history::{TileHistory, Told, Unknown};
 pub use kernel::Tile;
+pub use reader::TileReader;
 
 use crate::expr::sql_text;
 use crate::output::Output;
