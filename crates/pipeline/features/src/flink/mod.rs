@@ -175,6 +175,7 @@ impl FeatureView {
                 left_out.push(LeftOut { feature: feature.clone(), reason });
             }
         }
+        tables.add_totals(parts, sight);
         (tables, left_out)
     }
 }

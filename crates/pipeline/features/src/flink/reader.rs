@@ -8,10 +8,8 @@ use super::changelog::{Change, change, record};
 use super::error::TileError;
 use super::history::TileHistory;
 use super::merge::{End, Place, end_of, sum_of, tiles_of};
-use super::tiles::{Part, Tables, columns_of};
+use super::tiles::{Part, Tables, columns_of, slides};
 use super::{FlinkSource, LeftOut, Names, Tile, sightings};
-use crate::accumulate::Rule;
-use crate::slot::{Slot, Span};
 use crate::view::Parts;
 use crate::{FeatureSet, FeatureView};
 
@@ -116,11 +114,6 @@ fn own_places(tables: &Tables, parts: &Parts<'_>, sight: &sightings::Sight, rule
         Some(Place { table, numbers: numbers.collect::<Option<_>>()? })
     };
     (0..parts.slots.len()).map(place).collect()
-}
-
-/// Whether a slot needs all events before an instant, and not those of closed periods alone.
-fn slides(slot: &Slot) -> bool {
-    matches!(slot.rule, Rule::PerTile { .. }) || matches!(slot.span, Span::Tiles { .. })
 }
 
 /// A total is read from the longest tiles of sliding windows that hold the same numbers: they say it at

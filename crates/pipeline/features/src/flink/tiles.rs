@@ -81,6 +81,25 @@ impl Tables {
         Ok(())
     }
 
+    /// Adds what is otherwise known as a total alone to the longest tiles of sliding windows: they say it
+    /// at each of their borders, a total only at the end.
+    pub(super) fn add_totals(&mut self, parts: &Parts<'_>, sight: &Sight) {
+        let sliding: Vec<Option<Period>> =
+            parts.slots.iter().filter(|slot| slides(slot)).filter_map(|slot| Tables::period_of(slot).ok()).collect();
+        for (number, slot) in parts.slots.iter().enumerate() {
+            if Tables::period_of(slot) != Ok(None) {
+                continue;
+            }
+            let columns = columns_of(number, parts, sight);
+            let mut tables: Vec<&mut Table> =
+                self.0.values_mut().filter(|table| sliding.contains(&table.period)).collect();
+            let there = tables.iter().any(|table| columns.iter().all(|column| table.has(column)));
+            if let Some(longest) = tables.last_mut().filter(|_| !there) {
+                longest.add(number, parts, sight);
+            }
+        }
+    }
+
     /// The period of a slot's tiles, none for a total; says why not, where SQL cannot say it.
     pub(super) fn period_of(slot: &Slot) -> Result<Option<Period>, &'static str> {
         Ok(match (slot.rule, slot.span) {
@@ -131,10 +150,14 @@ impl Table {
 
     fn add(&mut self, number: usize, parts: &Parts<'_>, sight: &Sight) {
         for column in columns_of(number, parts, sight) {
-            if !self.columns.iter().any(|other| other.told.name == column.told.name) {
+            if !self.has(&column) {
                 self.columns.push(column);
             }
         }
+    }
+
+    fn has(&self, column: &Column) -> bool {
+        self.columns.iter().any(|other| other.told.name == column.told.name)
     }
 
     fn create(&self, sql: &mut String, source: &FlinkSource, names: &Names<'_>) {
@@ -195,6 +218,11 @@ impl Table {
             names.quoted("sightings"),
         );
     }
+}
+
+/// Whether a slot needs all events before an instant, and not those of closed periods alone.
+pub(super) fn slides(slot: &Slot) -> bool {
+    matches!(slot.rule, Rule::PerTile { .. }) || matches!(slot.span, Span::Tiles { .. })
 }
 
 /// The columns that a slot needs of a tile.
