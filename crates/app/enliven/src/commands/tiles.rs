@@ -196,7 +196,7 @@ fn read<'a>(
         }
     }
     if unfinished > 0 {
-        output.note(&format!("{unfinished} files that Flink has not finished are left out"));
+        output.note(&format!("left aside, because Flink has not finished them: {unfinished} files"));
     }
     let history = reader.finish(end).map_err(told)?;
     if history.is_empty() {
