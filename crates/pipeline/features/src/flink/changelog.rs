@@ -27,6 +27,7 @@ pub(super) enum Change {
 
 /// One change in Debezium JSON. What other writers add to it (`source`, `ts_ms`) says nothing here.
 #[derive(Deserialize)]
+#[serde(expecting = "a change in Debezium JSON")]
 struct Envelope {
     op: String,
     before: Option<Row>,
@@ -35,7 +36,7 @@ struct Envelope {
 
 /// The key of a record.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a key: entity and tile")]
 struct Key {
     entity: String,
     tile: i64,
@@ -170,13 +171,14 @@ mod tests {
     fn what_is_no_change() {
         for (line, reason) in [
             (r#""#, "EOF"),
-            (r#"[]"#, "missing field `op`"),
+            (r#"[]"#, "expected a change in Debezium JSON"),
+            (r#"{"before":null}"#, "missing field `op`"),
             (r#"{"op":"x"}"#, "unknown operation `x`"),
             (r#"{"op":"c"}"#, "`before` is null, and `after` null"),
             (r#"{"op":"c","after":{"tile":1}}"#, "missing field `entity`"),
             (r#"{"op":"c","after":{"entity":"a","tile":1.5}}"#, "floating point"),
             (r#"{"op":"c","after":{"entity":"a","tile":1,"n":1.5}}"#, ""),
-            (r#"{"op":"c","after":{"entity":"a","tile":1,"n":"1"}}"#, "`n`: invalid type: string"),
+            (r#"{"op":"c","after":{"entity":"a","tile":1,"n":"1"}}"#, "`n`: invalid number"),
             (r#"{"op":"c","after":{"entity":"a","tile":1,"n":1,"n":1}}"#, "`n` is there twice"),
             (
                 r#"{"op":"c","after":{"entity":"a","tile":1,"n":200000000000000000000000000000000000000000}}"#,
