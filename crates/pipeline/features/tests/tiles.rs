@@ -143,12 +143,12 @@ proptest! {
     fn tiles_say_what_the_log_says(
         set in prop_oneof![definition(), sayable()],
         events in events(),
-        days in prop::collection::vec(0i64..26, 1..6),
+        instants in prop::collection::vec(prop_oneof![(0i64..26).prop_map(|day| day * DAY), (0i64..600).prop_map(|hour| hour * HOUR), (0i64..30_000).prop_map(|minute| minute * MINUTE)], 1..6),
         after in 0i64..40 * DAY,
         seed in any::<u64>(),
     ) {
         let history = history(&set, &tiles(&set, &events), seed, None);
-        let mut instants: Vec<Timestamp> = days.iter().map(|day| Timestamp(day * DAY)).collect();
+        let mut instants: Vec<Timestamp> = instants.into_iter().map(Timestamp).collect();
         // At the end of the stream and later any instant will do.
         if let Some(end) = history.end() {
             instants.extend([end, Timestamp(end.0 + after)]);
@@ -401,6 +401,58 @@ fn totals_are_known_at_the_end_or_from_tiles_that_add_up_to_them() {
     assert_eq!(told(1), [Ok(1), Ok(5), Ok(0)]);
     assert_eq!(told(2), [Ok(2), Ok(7), Ok(0)]);
     assert!(FeatureState::from_tiles(&set, &[history], Timestamp(DAY)).is_ok());
+}
+
+/// Views over two sources, one of them with two partitions.
+#[test]
+fn several_views_go_on_from_tiles() {
+    let define = |name: &str| {
+        json!([
+            { "name": name, "aggregate": { "sum": "amount" }, "windows": ["20d", "lifetime"] },
+            { "name": format!("{name}_last"), "aggregate": { "last": "amount" }, "windows": ["7h"] },
+        ])
+    };
+    let side = json!([{ "entity": "left", "fields": { "amount": "amount" } }]);
+    let views = json!({
+        "one": { "source": "s", "sides": side.clone(), "define": define("a") },
+        "two": { "source": "t", "sides": side, "define": define("b") },
+    });
+    let set = set(json!({ "views": views, "tokens": ["one", "two"] }), enliven_types::Privacy::Public);
+    let logged: Vec<(u32, Event)> = (0..400)
+        .map(|number| {
+            let minute = number * 37;
+            let mut event = event(
+                number as usize,
+                &Seen { minute, left: (number % 3) as u8, right: 1, amount: number % 11, colour: 0, jitter: 0 },
+            );
+            event.source = if number % 5 < 2 { "s" } else { "t" }.into();
+            (partition(&event), event)
+        })
+        .collect();
+    let border = Timestamp(4 * DAY);
+    let histories: Vec<TileHistory<'_>> = ["one", "two"]
+        .into_iter()
+        .map(|view| {
+            let mut reader = set.tile_reader(view, &source()).unwrap();
+            for tile in set.tiles(view, &source(), &logged).unwrap() {
+                reader.set(0, tile).unwrap();
+            }
+            reader.finish(None).unwrap()
+        })
+        .collect();
+    assert!(matches!(FeatureState::from_tiles(&set, &histories[..1], border), Err(TileError::View { .. })));
+    let mut state = FeatureState::from_tiles(&set, &histories, border).unwrap();
+    for (partition, event) in &logged {
+        assert_eq!(state.add(&set, *partition, event) == Added::Late, event.time < border);
+    }
+    for minute in [0, 5, 61, 3000, 9000, 40_000] {
+        let time = Timestamp(border.0 + minute * MINUTE);
+        state.advance(&set, time);
+        let labels: Vec<(String, Timestamp)> = (0..4).map(|number| (name(number), time)).collect();
+        let wanted = enliven_features::point_in_time(&set, &logged, &labels);
+        let found: Vec<_> = labels.iter().map(|(name, _)| state.vector_at(&set, name, time)).collect();
+        assert_eq!(found, wanted);
+    }
 }
 
 #[test]
