@@ -216,6 +216,6 @@ define = [{ name = "n", aggregate = "count" }]
     let early = [&show[..], &["--end", "2022-01-01", "--at", "2021-01-01"]].concat();
     assert_eq!(
         json(&league.folder, &early, false)["error"],
-        "of `n` there are only totals of the whole stream, which ends by 2022-01-01T00:00:00Z and are not known as of 2021-01-01T00:00:00Z"
+        "of `n` there are only totals as of the end of the stream (2022-01-01T00:00:00Z), not as of 2021-01-01T00:00:00Z"
     );
 }

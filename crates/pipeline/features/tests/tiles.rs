@@ -385,7 +385,7 @@ fn totals_are_known_at_the_end_or_from_tiles_that_add_up_to_them() {
     let state = |day: i64| FeatureState::from_tiles(&set, std::slice::from_ref(&history), Timestamp(day * DAY));
     assert_eq!(
         state(1).unwrap_err().to_string(),
-        "of `n_lifetime`, `most` there are only totals of the whole stream, which ends by 1970-01-03T00:00:00Z and are not known as of 1970-01-02T00:00:00Z"
+        "of `n_lifetime`, `most` there are only totals as of the end of the stream (1970-01-03T00:00:00Z), not as of 1970-01-02T00:00:00Z"
     );
     assert!(state(2).is_ok());
 

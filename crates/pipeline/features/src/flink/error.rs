@@ -81,7 +81,10 @@ pub enum TileError {
         earlier: Timestamp,
     },
     /// An instant at which nothing is known: there are only totals.
-    #[error("of {features} there are only totals of the whole stream, which {} and are not known as of {at}", match end { Some(end) => format!("ends by {end}"), None => "says nowhere when it ends".into() })]
+    #[error(
+        "of {features} there are only totals as of the end of the stream ({}), not as of {at}",
+        end.map_or_else(|| "which nothing tells".to_string(), |end| end.to_string())
+    )]
     Total {
         /// The features.
         features: String,

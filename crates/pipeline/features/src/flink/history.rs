@@ -161,9 +161,12 @@ impl TileHistory<'_> {
         Ok(cursor.vector(time))
     }
 
-    /// Every entity that has had an event at each of the instants, which ascend: (entity, instant,
-    /// vector), in the order of (instant, name).
+    /// Every entity that has had an event at each of the instants: (entity, instant, vector), in the
+    /// order of (instant, name).
     pub fn backfill(&self, instants: &[Timestamp]) -> Result<Vec<(String, Timestamp, Vec<Told>)>, TileError> {
+        // Tiles are taken in the order of time.
+        let mut instants = instants.to_vec();
+        instants.sort_unstable();
         instants.iter().try_for_each(|time| self.check(*time))?;
         let mut found = Vec::new();
         for entity in self.entities() {

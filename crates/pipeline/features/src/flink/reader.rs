@@ -239,7 +239,7 @@ impl<'a> TileReader<'a> {
             table: name.clone(),
             entity,
             tile,
-            reason: "two writers have it, and nothing says which of them was the later one\nhint: keep the files of one run of the job, which ran with one parallelism",
+            reason: "two writers have it, and nothing says which of them was the later one\nhint: keep the files of one run of the job, whose parallelism did not change",
         };
         let all = match self.entities.get_mut(&entity) {
             Some(all) => all,
