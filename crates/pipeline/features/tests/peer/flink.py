@@ -558,9 +558,9 @@ def check_features(command: list, work: pathlib.Path, left_out: set[str]) -> int
     not_known = collections.Counter({one["feature"]: one["values"] for one in said["not_known"]})
     names = [name for name in next(iter(log.values())) if name not in left_out]
 
-    def differ(tiles: dict) -> tuple[int, int, collections.Counter]:
+    def differ(tiles: dict, shown: int = 0) -> tuple[int, int, collections.Counter]:
         values, wrong, empty = 0, len(set(log) ^ set(tiles)), collections.Counter()
-        for key in set(log) & set(tiles):
+        for key in sorted(set(log) & set(tiles)):
             assert list(tiles[key]) == names
             for name in names:
                 values += 1
@@ -568,11 +568,11 @@ def check_features(command: list, work: pathlib.Path, left_out: set[str]) -> int
                     empty[name] += 1
                 elif tiles[key][name] != log[key][name]:
                     wrong += 1
-                    if wrong < 5:
+                    if wrong <= shown:
                         print("   ", *key, name, tiles[key][name], "not", log[key][name])
         return values, wrong, empty
 
-    values, wrong, empty = differ(tiles)
+    values, wrong, empty = differ(tiles, shown=5)
     # Only the order of events of one instant may be unknown, and each such value is told.
     wrong += (told != left_out) + (empty != not_known) + any(not name.startswith(("first", "last")) for name in empty)
     print(f"features from tiles = from the log: {len(names)} features of {len(tiles)} rows, {values} values, {sum(empty.values())} not known for ties, {wrong} differ")
@@ -582,14 +582,13 @@ def check_features(command: list, work: pathlib.Path, left_out: set[str]) -> int
     text = path.read_text()
     place = re.search(r'"min_v\d+":(-?\d+)[^\n]*"op":"c"}\n\Z', text)
     path.write_text(text[: place.start(1)] + str(int(place[1]) - 10**12) + text[place.end(1):])
-    print("a smallest value of one tile is changed; what must differ now:")
     spoiled = differ(backfill(command, work / "spoiled.csv", "--tiles", work / "tiles")[0])[1]
     place = re.search(r'"count":(\d+)[^\n]*"op":"c"}\n\Z', text)
     path.write_text(text[: place.start(1)] + str(int(place[1]) + 1) + text[place.end(1):])
     refused = subprocess.run([*command, "backfill", work / "refused.csv", "--tiles", work / "tiles"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     reason = json.loads(refused.stdout).get("error", "")
     path.write_text(text)
-    print(f"spoiled: {spoiled} values differ; a count changed: {reason}")
+    print(f"a smallest value of one tile changed: {spoiled} values differ; a count changed: {reason}")
     return wrong + (not values) + (spoiled == 0) + ("do not agree" not in reason)
 
 
