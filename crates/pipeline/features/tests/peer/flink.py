@@ -488,11 +488,13 @@ def plan_kafka(sql: str) -> None:
     print("Kafka: planned, one source and 5 sinks")
 
 
+def order(path: pathlib.Path) -> tuple[int, int]:
+    task, number = path.name.rsplit("-", 2)[1:]
+    return int(task), int(number)
+
+
 def changelog(folder: pathlib.Path) -> dict:
     """The last entry of each key. All entries of a key are written by one task, in its files' order."""
-    def order(path: pathlib.Path):
-        task, number = path.name.rsplit("-", 2)[1:]
-        return task, int(number)
     state = {}
     for path in sorted((path for path in folder.iterdir() if path.name.startswith("part-")), key=order):
         with open(path) as file:
@@ -578,7 +580,8 @@ def check_features(command: list, work: pathlib.Path, left_out: set[str]) -> int
     print(f"features from tiles = from the log: {len(names)} features of {len(tiles)} rows, {values} values, {sum(empty.values())} not known for ties, {wrong} differ")
 
     # One number of one tile otherwise: it must be noticed.
-    path = next(path for path in sorted((work / "tiles" / "pay_log_tiles_1d").iterdir()) if path.name.startswith("part-"))
+    # The last row of a task's last file is the last of its key.
+    path = max((path for path in (work / "tiles" / "pay_log_tiles_1d").iterdir() if path.name.startswith("part-")), key=order)
     text = path.read_text()
     place = re.search(r'"min_v\d+":(-?\d+)[^\n]*"op":"c"}\n\Z', text)
     path.write_text(text[: place.start(1)] + str(int(place[1]) - 10**12) + text[place.end(1):])
