@@ -407,6 +407,8 @@ pub enum FeaturesCommand {
         /// From the events before this date or instant; all events without it.
         #[arg(long, value_name = "TIME", requires = "entity")]
         at: Option<String>,
+        #[command(flatten)]
+        from: FromTiles,
     },
     /// Say what one feature is: filter, window, accuracy, default, privacy.
     Explain {
@@ -424,6 +426,8 @@ pub enum FeaturesCommand {
     Backfill {
         /// The table to write: .parquet or .csv.
         file: PathBuf,
+        #[command(flatten)]
+        from: FromTiles,
     },
     /// Write a training set: for each event the features of its entities just before it.
     Export {
@@ -464,6 +468,21 @@ pub enum FeaturesCommand {
         /// The CSV file to write.
         file: PathBuf,
     },
+}
+
+/// Tiles that another engine added up, in place of the events.
+#[derive(Args, Clone, Debug)]
+pub struct FromTiles {
+    /// From the tiles in this folder, which a job of `features compile` wrote; the events are not read.
+    #[arg(long, value_name = "FOLDER")]
+    pub tiles: Option<PathBuf>,
+    /// The view that the tiles are of; that of the tokens without this.
+    #[arg(long, requires = "tiles")]
+    pub view: Option<String>,
+    /// All events that the tiles count are before this date or instant. Needed only where every feature is a total
+    /// since ever: other tiles say when they end.
+    #[arg(long, value_name = "TIME", requires = "tiles")]
+    pub end: Option<String>,
 }
 
 /// Another engine that can compute features.

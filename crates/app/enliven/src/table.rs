@@ -28,6 +28,8 @@ pub enum Cells {
     Time(Vec<i64>),
     /// Whole numbers of units of 10^-scale, exact.
     Decimal(u8, Vec<i64>),
+    /// The same, where not every one is known.
+    Known(u8, Vec<Option<i64>>),
 }
 
 /// Columns of equal length, with what describes them.
@@ -45,6 +47,7 @@ impl Table {
         self.columns.first().map_or(0, |(_, cells)| match cells {
             Cells::Text(cells) => cells.len(),
             Cells::Time(cells) | Cells::Decimal(_, cells) => cells.len(),
+            Cells::Known(_, cells) => cells.len(),
         })
     }
 
@@ -64,13 +67,16 @@ impl Table {
             let (physical, logical) = match cells {
                 Cells::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
                 Cells::Time(_) => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
-                Cells::Decimal(0, _) => (Physical::INT64, None),
-                Cells::Decimal(scale, _) => (Physical::INT64, Some(LogicalType::decimal(i32::from(*scale), PRECISION))),
+                Cells::Decimal(0, _) | Cells::Known(0, _) => (Physical::INT64, None),
+                Cells::Decimal(scale, _) | Cells::Known(scale, _) => {
+                    (Physical::INT64, Some(LogicalType::decimal(i32::from(*scale), PRECISION)))
+                }
             };
-            let mut builder = Type::primitive_type_builder(name, physical)
-                .with_repetition(Repetition::REQUIRED)
-                .with_logical_type(logical);
-            if let Cells::Decimal(scale @ 1.., _) = cells {
+            let repetition =
+                if matches!(cells, Cells::Known(..)) { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+            let mut builder =
+                Type::primitive_type_builder(name, physical).with_repetition(repetition).with_logical_type(logical);
+            if let Cells::Decimal(scale @ 1.., _) | Cells::Known(scale @ 1.., _) = cells {
                 builder = builder.with_precision(PRECISION).with_scale(i32::from(*scale));
             }
             fields.push(Arc::new(builder.build()?));
@@ -89,6 +95,11 @@ impl Table {
                 }
                 Cells::Time(numbers) | Cells::Decimal(_, numbers) => {
                     column.typed::<Int64Type>().write_batch(numbers, None, None)?;
+                }
+                Cells::Known(_, numbers) => {
+                    let there: Vec<i16> = numbers.iter().map(|number| i16::from(number.is_some())).collect();
+                    let numbers: Vec<i64> = numbers.iter().flatten().copied().collect();
+                    column.typed::<Int64Type>().write_batch(&numbers, Some(&there), None)?;
                 }
             }
             column.close()?;
@@ -109,6 +120,9 @@ impl Table {
                 Cells::Text(texts) => quoted(&texts[row]),
                 Cells::Time(times) => Timestamp(times[row]).to_string(),
                 Cells::Decimal(scale, numbers) => Fixed { units: numbers[row], scale: *scale }.to_string(),
+                Cells::Known(scale, numbers) => {
+                    numbers[row].map_or_else(String::new, |units| Fixed { units, scale: *scale }.to_string())
+                }
             });
             writeln!(file, "{}", cells.collect::<Vec<_>>().join(","))?;
         }

@@ -10,7 +10,7 @@ pub(crate) const ONE: i128 = 1 << 40;
 
 /// Larger values count as this in a standard deviation, so that squares stay exact in 128 bits: the
 /// largest number that an event can hold (RFC 8785).
-const MAX_SQUARED: i64 = (1 << 53) - 1;
+pub(crate) const MAX_SQUARED: i64 = (1 << 53) - 1;
 
 /// In place of a time in words, where there is none.
 const NEVER: i64 = i64::MIN;
@@ -266,6 +266,19 @@ impl Rule {
             (Acc::Top(counts), Acc::Top(more)) => {
                 for (count, more) in counts.iter_mut().zip(more) {
                     *count = count.saturating_add(*more);
+                }
+            }
+            // Exact where the later stretch is one tile: within it nothing fades.
+            (Acc::Weighted { above, below, tile }, Acc::Weighted { above: more, below: add, tile: now }) => {
+                if let Rule::PerTile { keep, .. } = self {
+                    if *tile != i64::MIN {
+                        let factor = power(keep, now.saturating_sub(*tile).max(0) as u64);
+                        let fade = |weight: i128| scaled(weight, factor);
+                        (*above, *below) = (Wide::new(fade(above.get())), Wide::new(fade(below.get())));
+                    }
+                    *above = Wide::new(above.get().saturating_add(more.get()));
+                    *below = Wide::new(below.get().saturating_add(add.get()));
+                    *tile = *now;
                 }
             }
             _ => {}

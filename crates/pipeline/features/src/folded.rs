@@ -118,6 +118,25 @@ impl Folded {
         }
     }
 
+    /// Adds what the passing events of a tile or period add up to, for one slot: the same as adding these
+    /// events, which come after all before.
+    pub(crate) fn append(&mut self, folding: &Folding, slots: &[Slot], slot: usize, number: i64, sum: &Acc) {
+        match folding.held[slot] {
+            Held::Lasting(place) => slots[slot].append(&mut self.lasting[place], number, sum),
+            Held::Tiles { track, member } => {
+                self.tracks[track].append(&folding.tracks[track], member, number, sum);
+            }
+        }
+    }
+
+    /// The tiles of a slot, if it slides, from a number on.
+    pub(crate) fn tiles_from(&self, folding: &Folding, slot: usize, number: i64) -> Vec<(i64, Acc)> {
+        match folding.held[slot] {
+            Held::Lasting(_) => Vec::new(),
+            Held::Tiles { track, member } => self.tracks[track].tiles_from(&folding.tracks[track], member, number),
+        }
+    }
+
     /// A slot's lasting accumulator.
     pub(crate) fn lasting(&self, folding: &Folding, slot: usize) -> Option<&Lasting> {
         match folding.held[slot] {

@@ -51,7 +51,10 @@ pub use describe::Description;
 pub use distinct::Distinct;
 pub use error::FeatureError;
 pub use expr::{Datum, Dialect, Expr, Fields, Kind, SqlField};
-pub use flink::{FlinkColumn, FlinkInput, FlinkJob, FlinkOutput, FlinkSource, LeftOut, Tile, TileColumn, TileTable};
+pub use flink::{
+    FlinkColumn, FlinkInput, FlinkJob, FlinkOutput, FlinkSource, LeftOut, MAX_TILE_LINE, Tile, TileColumn, TileError,
+    TileHistory, TileReader, TileTable, Told, Unknown,
+};
 pub use join::{backfill, point_in_time};
 pub use quantile::Quantiles;
 pub use rating::{Outcome, Rating, System};

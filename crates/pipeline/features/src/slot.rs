@@ -160,4 +160,18 @@ impl Slot {
             _ => None,
         }
     }
+
+    /// Adds what the passing events of a tile or period add up to, which come after all that was folded
+    /// before: the same as folding these events.
+    pub(crate) fn append(&self, lasting: &mut Lasting, number: i64, sum: &Acc) {
+        match lasting {
+            Lasting::Lifetime(acc) => self.rule.merge(acc, sum),
+            Lasting::Tumbling(periods) => {
+                let [earlier, later] = &mut **periods;
+                *earlier = later.take();
+                *later = Some((number, sum.clone()));
+            }
+            Lasting::Session(_) => {}
+        }
+    }
 }

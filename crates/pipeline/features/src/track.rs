@@ -159,6 +159,31 @@ impl Track {
         }
     }
 
+    /// Adds what the passing events of the latest tile or a later one add up to, for the member at `place`.
+    pub(crate) fn append(&mut self, rule: &TrackRule, place: usize, number: i64, sum: &Acc) {
+        if self.len(rule).checked_sub(1).is_none_or(|last| self.number(rule, last) != number) {
+            self.push(rule, number);
+        }
+        let (member, last) = (rule.members[place], self.len(rule) - 1);
+        match member.at {
+            At::Words(at) => {
+                let words = &mut self.words[last * rule.stride + at..];
+                let mut acc = member.rule.from_words(words);
+                member.rule.merge(&mut acc, sum);
+                member.rule.to_words(&acc, words);
+            }
+            At::Large(at) => member.rule.merge(&mut self.large[last * rule.large + at], sum),
+        }
+    }
+
+    /// The tiles from a number on that hold something of the member at `place`; totals if it is invertible.
+    pub(crate) fn tiles_from(&self, rule: &TrackRule, place: usize, number: i64) -> Vec<(i64, Acc)> {
+        let member = rule.members[place];
+        let tiles = self.first_at(rule, number)..self.len(rule);
+        let tiles = tiles.map(|tile| (self.number(rule, tile), self.get(rule, member, tile)));
+        tiles.filter(|(_, acc)| *acc != member.rule.empty()).collect()
+    }
+
     /// Begins a tile.
     fn push(&mut self, rule: &TrackRule, number: i64) {
         self.drop_stale(rule, number);

@@ -115,6 +115,12 @@ impl ViewState {
         }
     }
 
+    /// Takes in a new entity whose events were folded elsewhere.
+    pub(crate) fn take_in(&mut self, name: SmolStr, first_folded: i64, folded: Option<Box<Folded>>) {
+        self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
+        self.entities.add(name, Entity { first_folded, folded, rows: Span::default() });
+    }
+
     /// Whether an entity still has the row.
     pub(crate) fn has_row(&self, view: &FeatureView, name: &str, time: i64, tie: i64) -> bool {
         let layout = view.layout();

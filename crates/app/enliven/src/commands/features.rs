@@ -9,7 +9,7 @@ use enliven_features::{Description, FeatureSet, backfill, point_in_time};
 use enliven_types::{Digest, Event, FeatureVector, Fixed, Timestamp, Value};
 use serde::Serialize;
 
-use super::{flink, read};
+use super::{flink, read, tiles};
 use crate::cli::{Engine, FeaturesCommand, Place};
 use crate::error::CliError;
 use crate::manifest::{Loaded, read_events};
@@ -21,10 +21,18 @@ pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<
     let loaded = Loaded::read(&place.manifest)?;
     let features = loaded.features()?;
     match command {
-        FeaturesCommand::Show { entity: None, .. } => list(&features, output),
-        FeaturesCommand::Show { entity: Some(entity), at } => {
-            values(&loaded, &features, entity, at.as_deref(), output)?;
+        FeaturesCommand::Show { entity: None, from, .. } => {
+            if from.tiles.is_some() {
+                return Err(CliError::Usage(
+                    "--tiles needs an entity: `enliven features show ENTITY --tiles FOLDER`".into(),
+                ));
+            }
+            list(&features, output);
         }
+        FeaturesCommand::Show { entity: Some(entity), at, from } => match &from.tiles {
+            Some(folder) => tiles::show(&loaded, &features, from, folder, entity, at.as_deref(), output)?,
+            None => values(&loaded, &features, entity, at.as_deref(), output)?,
+        },
         FeaturesCommand::Explain { name } => explain(&features, name, output)?,
         FeaturesCommand::Diff { other } => diff(&features, &Loaded::read(other)?.features()?, output),
         FeaturesCommand::Late => late(place, output)?,
@@ -32,7 +40,10 @@ pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<
             flink::compile(&loaded, &features, view.as_deref(), out.as_deref(), kafka.as_deref(), tiles, output)?;
         }
         FeaturesCommand::Tiles { view, file } => flink::tiles(&loaded, &features, view.as_deref(), file, output)?,
-        FeaturesCommand::Backfill { file } => write_backfill(&loaded, &features, file, output)?,
+        FeaturesCommand::Backfill { file, from } => match &from.tiles {
+            Some(folder) => tiles::backfill(&loaded, &features, from, folder, file, output)?,
+            None => write_backfill(&loaded, &features, file, output)?,
+        },
         FeaturesCommand::Export { file, from, until } => {
             export(&loaded, &features, file, [from.as_deref(), until.as_deref()], output)?;
         }
@@ -207,18 +218,7 @@ fn write_backfill(loaded: &Loaded, features: &FeatureSet, file: &Path, output: &
     let mut progress = output.progress("backfill", 2);
     let events = read_events(loaded, features)?;
     progress.tell(1, 2, "reading features");
-    let epochs = &loaded.manifest.epochs;
-    let start = epochs.period.index(instant(&epochs.start)?);
-    let end = after_the_last(&events);
-    let mut watermarks = Vec::new();
-    for index in start.. {
-        let watermark = epochs.period.start(index);
-        watermarks.push(watermark);
-        // The last epoch is the first that sees every event.
-        if watermark >= end || watermark >= Timestamp::RANGE.1 {
-            break;
-        }
-    }
+    let watermarks = epoch_borders(loaded, after_the_last(&events))?;
     let (mut names, mut times, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
     for (name, time, vector) in backfill(features, &events, &watermarks) {
         names.push(name);
@@ -229,7 +229,22 @@ fn write_backfill(loaded: &Loaded, features: &FeatureSet, file: &Path, output: &
     table.columns.push(("entity".into(), Cells::Text(names)));
     table.columns.push(("as_of".into(), Cells::Time(times)));
     add_features(&mut table, features, &vectors);
-    finish(table, features, file, progress, output)
+    finish(table, features.digest(), file, progress, ("", serde_json::json!({})), output)
+}
+
+/// The instants that end epochs, up to the first that sees every event.
+pub fn epoch_borders(loaded: &Loaded, end: Timestamp) -> Result<Vec<Timestamp>, CliError> {
+    let epochs = &loaded.manifest.epochs;
+    let start = epochs.period.index(instant(&epochs.start)?);
+    let mut borders = Vec::new();
+    for index in start.. {
+        let border = epochs.period.start(index);
+        borders.push(border);
+        if border >= end || border >= Timestamp::RANGE.1 {
+            break;
+        }
+    }
+    Ok(borders)
 }
 
 /// One row for each event and side: the features of that side's entity just before the event, and
@@ -281,7 +296,7 @@ fn export(
         };
         table.columns.push((format!("event_{column}"), cells));
     }
-    finish(table, features, file, progress, output)
+    finish(table, features.digest(), file, progress, ("", serde_json::json!({})), output)
 }
 
 fn add_features(table: &mut Table, features: &FeatureSet, vectors: &[FeatureVector]) {
@@ -309,20 +324,25 @@ fn facts(features: &FeatureSet, events: &[(u32, Event)]) -> Vec<(String, String)
     facts.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
 
-fn finish(
+/// Writes the table and says so, with more to tell in text and JSON.
+pub fn finish(
     table: Table,
-    features: &FeatureSet,
+    definition: Digest,
     file: &Path,
     progress: crate::output::Progress,
+    (told, mut more): (&str, serde_json::Value),
     output: &Output,
 ) -> Result<(), CliError> {
     table.write(file)?;
     let (rows, columns) = (table.rows(), table.columns.len());
     progress.done(&format!("{rows} rows"));
-    let written = Written { file: file.display().to_string(), rows, columns, definition: features.digest() };
-    let text =
-        format!("{rows} rows of {columns} columns written to {}\ndefinition {}", written.file, features.digest());
-    output.result(&written, &text);
+    let written = Written { file: file.display().to_string(), rows, columns, definition };
+    let text = format!("{rows} rows of {columns} columns written to {}\ndefinition {definition}\n{told}", written.file);
+    let mut document = serde_json::json!(written);
+    if let (Some(document), Some(more)) = (document.as_object_mut(), more.as_object_mut()) {
+        document.append(more);
+    }
+    output.result(&document, &text);
     Ok(())
 }
 
@@ -331,10 +351,12 @@ fn after_the_last(events: &[(u32, Event)]) -> Timestamp {
     events.iter().map(|(_, event)| Timestamp(event.time.0 + 1)).max().unwrap_or(Timestamp(0))
 }
 
-fn instant(text: &str) -> Result<Timestamp, CliError> {
+/// A date or an instant.
+pub fn instant(text: &str) -> Result<Timestamp, CliError> {
     Timestamp::parse(text).map_err(|error| CliError::Usage(error.to_string()))
 }
 
-fn decimal(units: i64, scale: u8) -> String {
+/// A number with its decimal places.
+pub fn decimal(units: i64, scale: u8) -> String {
     Fixed { units, scale }.to_string()
 }

@@ -72,7 +72,7 @@ pub fn tiles(
 }
 
 /// The view with a name; without one that of the tokens.
-fn chosen<'a>(features: &'a FeatureSet, name: Option<&str>) -> Result<(&'a str, &'a FeatureView), CliError> {
+pub fn chosen<'a>(features: &'a FeatureSet, name: Option<&str>) -> Result<(&'a str, &'a FeatureView), CliError> {
     let first = || features.views().find(|(name, _)| features.makes_tokens(name));
     let found = name.map_or_else(first, |name| features.views().find(|(other, _)| *other == name));
     found.ok_or_else(|| {
@@ -81,14 +81,15 @@ fn chosen<'a>(features: &'a FeatureSet, name: Option<&str>) -> Result<(&'a str, 
     })
 }
 
-fn joined() -> CliError {
+/// What a view with joins is refused with.
+pub fn joined() -> CliError {
     CliError::Usage(
         "the view joins others, a table or owners as of an event's time, which the SQL of one event at a time cannot say\nhint: --view NAME compiles another view".into(),
     )
 }
 
 /// The source of a view, as Flink must read it.
-fn source(loaded: &Loaded, view: &FeatureView, kafka: Option<&str>, tiles: &Path) -> Result<FlinkSource, CliError> {
+pub fn source(loaded: &Loaded, view: &FeatureView, kafka: Option<&str>, tiles: &Path) -> Result<FlinkSource, CliError> {
     let config = &loaded.manifest.sources[view.source()];
     let columns: BTreeMap<String, FlinkColumn> = config
         .columns

@@ -14,6 +14,7 @@ mod oracle;
 mod read;
 mod run;
 mod serve;
+mod tiles;
 mod train;
 mod validate;
 mod verify;

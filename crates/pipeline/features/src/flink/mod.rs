@@ -1,11 +1,16 @@
 //! A view as Flink SQL that computes tiles: what the events of an entity in a stretch of time add up
-//! to, kept current by an updating `GROUP BY`, for whoever merges tiles into the values of windows.
+//! to, kept current by an updating `GROUP BY`; and the way back, from tiles to the values of windows.
 //!
 //! What SQL cannot say is in [`FlinkJob::left_out`], with the reason, and at the head of the script.
 //! `docs/flink.md` says how the tiles compare with what [`crate::FeatureState`] adds up.
 
+mod changelog;
+mod error;
 mod events;
+mod history;
 mod kernel;
+mod merge;
+mod reader;
 mod sightings;
 mod tiles;
 
@@ -14,7 +19,11 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+pub use changelog::MAX_TILE_LINE;
+pub use error::TileError;
+pub use history::{TileHistory, Told, Unknown};
 pub use kernel::Tile;
+pub use reader::TileReader;
 
 use crate::expr::sql_text;
 use crate::output::Output;
@@ -166,6 +175,7 @@ impl FeatureView {
                 left_out.push(LeftOut { feature: feature.clone(), reason });
             }
         }
+        tables.add_totals(parts, sight);
         (tables, left_out)
     }
 }

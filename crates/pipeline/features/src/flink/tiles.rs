@@ -11,7 +11,7 @@ use super::{FlinkOutput, FlinkSource, Names, TileColumn, TileTable, options, quo
 use crate::accumulate::Rule;
 use crate::expr::period_sql;
 use crate::sighting::ValueRule;
-use crate::slot::Span;
+use crate::slot::{Slot, Span};
 use crate::view::Parts;
 
 /// An order of (time, value) in one number of 36 digits: a time since the year 1 in units of 10^20,
@@ -28,7 +28,7 @@ const DECIMAL: &str = "DECIMAL(38, 0)";
 pub(super) struct Tables(pub(super) BTreeMap<i64, Table>);
 
 /// A number of an accumulator.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
     Count,
     Sum,
@@ -65,17 +65,7 @@ impl Tables {
         parts: &Parts<'_>,
         sight: &Sight,
     ) -> Result<(), &'static str> {
-        let slot = &parts.slots[number];
-        let period = match (slot.rule, slot.span) {
-            (_, Span::Session(_)) => return Err("a session can span any number of tiles"),
-            (Rule::Distinct, _) => return Err("the sketch of different values has bytes of its own"),
-            (Rule::Quantiles, _) => return Err("the sketch of quantiles has bytes of its own"),
-            (Rule::Streak, _) => return Err("a streak depends on the order of events"),
-            (Rule::PerEvent { .. }, _) => return Err("weights by the number of later events depend on their order"),
-            (Rule::PerTile { tile_ms, .. }, _) | (_, Span::Tiles { tile_ms, .. }) => Some(Period::Fixed(tile_ms)),
-            (_, Span::Tumbling(period)) => Some(period),
-            (_, Span::Lifetime) => None,
-        };
+        let period = Tables::period_of(&parts.slots[number])?;
         let order = match period {
             Some(Period::Fixed(length)) => length,
             Some(Period::Month) => i64::MAX - 2,
@@ -89,6 +79,39 @@ impl Tables {
         }
         table.add(number, parts, sight);
         Ok(())
+    }
+
+    /// Adds what is otherwise known as a total alone to the longest tiles of sliding windows: they say it
+    /// at each of their borders, a total only at the end.
+    pub(super) fn add_totals(&mut self, parts: &Parts<'_>, sight: &Sight) {
+        let sliding: Vec<Option<Period>> =
+            parts.slots.iter().filter(|slot| slides(slot)).filter_map(|slot| Tables::period_of(slot).ok()).collect();
+        for (number, slot) in parts.slots.iter().enumerate() {
+            if Tables::period_of(slot) != Ok(None) {
+                continue;
+            }
+            let columns = columns_of(number, parts, sight);
+            let mut tables: Vec<&mut Table> =
+                self.0.values_mut().filter(|table| sliding.contains(&table.period)).collect();
+            let there = tables.iter().any(|table| columns.iter().all(|column| table.has(column)));
+            if let Some(longest) = tables.last_mut().filter(|_| !there) {
+                longest.add(number, parts, sight);
+            }
+        }
+    }
+
+    /// The period of a slot's tiles, none for a total; says why not, where SQL cannot say it.
+    pub(super) fn period_of(slot: &Slot) -> Result<Option<Period>, &'static str> {
+        Ok(match (slot.rule, slot.span) {
+            (_, Span::Session(_)) => return Err("a session can span any number of tiles"),
+            (Rule::Distinct, _) => return Err("the sketch of different values has bytes of its own"),
+            (Rule::Quantiles, _) => return Err("the sketch of quantiles has bytes of its own"),
+            (Rule::Streak, _) => return Err("a streak depends on the order of events"),
+            (Rule::PerEvent { .. }, _) => return Err("weights by the number of later events depend on their order"),
+            (Rule::PerTile { tile_ms, .. }, _) | (_, Span::Tiles { tile_ms, .. }) => Some(Period::Fixed(tile_ms)),
+            (_, Span::Tumbling(period)) => Some(period),
+            (_, Span::Lifetime) => None,
+        })
     }
 
     /// What the tables hold.
@@ -127,10 +150,14 @@ impl Table {
 
     fn add(&mut self, number: usize, parts: &Parts<'_>, sight: &Sight) {
         for column in columns_of(number, parts, sight) {
-            if !self.columns.iter().any(|other| other.told.name == column.told.name) {
+            if !self.has(&column) {
                 self.columns.push(column);
             }
         }
+    }
+
+    fn has(&self, column: &Column) -> bool {
+        self.columns.iter().any(|other| other.told.name == column.told.name)
     }
 
     fn create(&self, sql: &mut String, source: &FlinkSource, names: &Names<'_>) {
@@ -193,8 +220,13 @@ impl Table {
     }
 }
 
+/// Whether a slot needs all events before an instant, and not those of closed periods alone.
+pub(super) fn slides(slot: &Slot) -> bool {
+    matches!(slot.rule, Rule::PerTile { .. }) || matches!(slot.span, Span::Tiles { .. })
+}
+
 /// The columns that a slot needs of a tile.
-fn columns_of(number: usize, parts: &Parts<'_>, sight: &Sight) -> Vec<Column> {
+pub(super) fn columns_of(number: usize, parts: &Parts<'_>, sight: &Sight) -> Vec<Column> {
     let slot = &parts.slots[number];
     let value = format!("`$v{}`", slot.value.unwrap_or(0));
     let v = slot.value.map_or_else(String::new, |value| format!("_v{value}"));
