@@ -7,6 +7,7 @@
 //! corrections. It uses only IEEE-754 basic operations and square root, in a fixed order.
 
 use libm::{floor, sqrt};
+use smallvec::SmallVec;
 
 /// As many different hashes are kept as they are; one more, and registers take their place.
 const EXACT: usize = 256;
@@ -19,6 +20,9 @@ const REST_BITS: u32 = u64::BITS - INDEX_BITS;
 const MAX_RANK: u8 = REST_BITS as u8 + 1;
 /// 1 / (2 ln 2), the factor of the estimator.
 const ALPHA: f64 = 0.721_347_520_444_481_7;
+
+/// What most windows hold lies in the sketch itself, without a list of its own.
+pub(crate) type Few<T> = SmallVec<[T; 8]>;
 
 /// The first byte of an encoding.
 const TAG_EXACT: u8 = 0;
@@ -40,14 +44,14 @@ pub struct Distinct(Form);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
     /// At most [`EXACT`] mixed hashes, ascending.
-    Exact(Vec<u64>),
+    Exact(Few<u64>),
     /// The highest rank of the mixed hashes of each register; more than [`EXACT`] were added.
     Registers(Box<[u8; REGISTERS]>),
 }
 
 impl Default for Distinct {
     fn default() -> Distinct {
-        Distinct(Form::Exact(Vec::new()))
+        Distinct(Form::Exact(Few::new()))
     }
 }
 
@@ -139,7 +143,7 @@ impl Distinct {
                 if count > EXACT {
                     return None;
                 }
-                let mut hashes: Vec<u64> = Vec::with_capacity(count);
+                let mut hashes: Few<u64> = Few::with_capacity(count);
                 for _ in 0..count {
                     let (hash, after) = rest.split_first_chunk()?;
                     let hash = u64::from_le_bytes(*hash);
@@ -345,7 +349,7 @@ mod tests {
             assert!(counter.is_some() || rest == bytes);
             counter
         };
-        let exact = |hashes: &[u64]| bytes_of(&Distinct(Form::Exact(hashes.to_vec())));
+        let exact = |hashes: &[u64]| bytes_of(&Distinct(Form::Exact(hashes.into())));
         assert!(decode(&exact(&[1, 2])).is_some());
         assert!(decode(&exact(&[2, 1])).is_none());
         assert!(decode(&exact(&[1, 1])).is_none());

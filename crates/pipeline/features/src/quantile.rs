@@ -1,6 +1,8 @@
 //! Quantiles of whole numbers, from a log-linear histogram (as HdrHistogram by G. Tene), purely in
 //! integers.
 
+use crate::distinct::Few;
+
 /// A value keeps this many bits after its leading one.
 const KEPT_BITS: u32 = 7;
 /// The bucket of `i64::MIN`, whose magnitude is the largest there is.
@@ -21,7 +23,7 @@ const MAX_BUCKET: i32 = bucket_of(i64::MAX);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quantiles {
     /// Bucket and count, with ascending buckets and without empty ones.
-    buckets: Vec<(i32, u32)>,
+    buckets: Few<(i32, u32)>,
 }
 
 impl Quantiles {
@@ -36,7 +38,7 @@ impl Quantiles {
 
     /// Adds the values of `other`.
     pub fn merge(&mut self, other: &Quantiles) {
-        let mut merged = Vec::with_capacity(self.buckets.len().max(other.buckets.len()));
+        let mut merged = Few::with_capacity(self.buckets.len().max(other.buckets.len()));
         let mut theirs = other.buckets.iter().copied().peekable();
         for (bucket, mut count) in self.buckets.iter().copied() {
             while let Some(before) = theirs.next_if(|(their, _)| *their < bucket) {
@@ -92,7 +94,7 @@ impl Quantiles {
         if rest.len() < length * 8 {
             return None;
         }
-        let mut buckets: Vec<(i32, u32)> = Vec::with_capacity(length);
+        let mut buckets: Few<(i32, u32)> = Few::with_capacity(length);
         for _ in 0..length {
             let (bucket, after) = rest.split_first_chunk()?;
             let (count, after) = after.split_first_chunk()?;
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn counts_stop_at_the_largest() {
-        let full = Quantiles { buckets: vec![(3, u32::MAX)] };
+        let full = Quantiles { buckets: Few::from_slice(&[(3, u32::MAX)]) };
         let mut more = full.clone();
         more.add(3);
         more.merge(&full);
@@ -232,7 +234,7 @@ mod tests {
             assert!(histogram.is_some() || rest == bytes);
             histogram
         };
-        let encoded = |buckets: &[(i32, u32)]| bytes_of(&Quantiles { buckets: buckets.to_vec() });
+        let encoded = |buckets: &[(i32, u32)]| bytes_of(&Quantiles { buckets: buckets.into() });
         assert!(decode(&encoded(&[(-1, 1), (1, 1)])).is_some());
         assert!(decode(&encoded(&[(1, 1), (-1, 1)])).is_none());
         assert!(decode(&encoded(&[(1, 1), (1, 1)])).is_none());
