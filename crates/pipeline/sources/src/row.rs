@@ -46,8 +46,8 @@ pub struct RowReader {
     name: SmolStr,
     kind: SmolStr,
     config: SourceConfig,
-    /// The names of the columns, in their order.
-    columns: Vec<SmolStr>,
+    /// The names and the types of the columns, in the order of their names.
+    columns: Vec<(SmolStr, ColumnType)>,
     /// The places among the columns of the time,
     time: usize,
     /// of what makes the id,
@@ -113,7 +113,7 @@ impl RowReader {
         Ok(RowReader {
             name: name.into(),
             kind: config.event_type.as_str().into(),
-            columns: config.columns.keys().map(SmolStr::from).collect(),
+            columns: config.columns.iter().map(|(column, kind)| (column.into(), *kind)).collect(),
             time,
             id: config.id.iter().filter_map(place).collect(),
             subjects: config.subjects.iter().filter_map(place).collect(),
@@ -137,11 +137,11 @@ impl RowReader {
 
     /// Builds the event from texts in the order of the declared columns; none is missing.
     pub(crate) fn event(&self, cells: &[Cow<'_, str>]) -> Result<Event, Refusal> {
-        let blame = |place: usize, reason: String| (Some(self.columns[place].to_string()), reason);
+        let blame = |place: usize, reason: String| (Some(self.columns[place].0.to_string()), reason);
         let mut values = Vec::with_capacity(cells.len());
-        for (place, (kind, text)) in self.config.columns.values().zip(cells).enumerate() {
+        for (place, ((name, kind), text)) in self.columns.iter().zip(cells).enumerate() {
             let value = parse(text, *kind).map_err(|reason| blame(place, reason))?;
-            values.push((self.columns[place].clone(), value));
+            values.push((name.clone(), value));
         }
         let time_text = cells.get(self.time).map_or("", |text| text);
         let time = Timestamp::parse(time_text).map_err(|error| blame(self.time, error.to_string()))?;
