@@ -94,6 +94,7 @@ fn escaped(text: &str, out: &mut Vec<u8>) {
 
 /// How many bytes from the start on a JSON text holds as they are: up to a quote, a backslash or a
 /// control character.
+#[inline]
 pub fn plain_len(bytes: &[u8]) -> usize {
     let mut at = 0;
     // Without a way out of the middle, the compiler looks at many bytes at once.

@@ -140,12 +140,10 @@ impl Rows {
 
     fn json_event(&mut self, line: &str) -> Result<Event, Refusal> {
         let mut cells = Cells::new();
-        if let Some(found) = self.scanner.cells(line) {
-            for ((ours, _), text) in self.keys.iter().zip(found) {
-                cells.push(single(text).map_err(|reason| (Some(ours.clone()), reason))?);
-            }
+        if self.scanner.cells(line, &mut cells).is_some() {
             return self.reader.event(&cells);
         }
+        cells.clear();
         let object = json_object(line).map_err(|reason| (None, reason))?;
         for (ours, theirs) in &self.keys {
             let refuse = |reason: String| (Some(ours.clone()), reason);
