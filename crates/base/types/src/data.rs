@@ -160,6 +160,20 @@ mod tests {
             for (place, (_, value)) in listed.iter().enumerate() {
                 prop_assert_eq!(data.at(place).and_then(Value::number), Some(*value));
             }
+            let mut inserted = Data::default();
+            for (name, value) in &values {
+                inserted.insert(name, Value::Int(*value));
+            }
+            prop_assert_eq!(&inserted, &data);
+            // Names that are shared, and given in any order, change nothing.
+            let names: Names = values.iter().rev().map(|(name, _)| SmolStr::from(name)).collect();
+            let shared: Vec<Value> = data.iter().map(|(_, value)| value.clone()).collect();
+            let mut more = Data::new(&names, shared.clone()).unwrap();
+            prop_assert_eq!(&more, &data);
+            prop_assert_eq!(&more, &more.clone());
+            prop_assert_eq!(Data::new(&names, [shared, vec![Value::Bool(true)]].concat()), None);
+            more.insert("f", Value::Bool(true));
+            prop_assert_ne!(&more, &data);
             let json = serde_json::to_string(&data).unwrap();
             prop_assert_eq!(serde_json::from_str::<Data>(&json).unwrap(), data);
         }

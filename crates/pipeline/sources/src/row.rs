@@ -210,6 +210,7 @@ fn show(value: &Value) -> SmolStr {
     }
 }
 
+/// Handing its result from here to there would cost as much as reading a short text.
 #[inline(always)]
 pub(crate) fn parse(text: &str, kind: ColumnType) -> Result<Value, String> {
     let shown = || text.chars().take(40).collect::<String>();
