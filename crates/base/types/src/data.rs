@@ -1,6 +1,7 @@
 //! The named data of an event.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,41 +9,80 @@ use smol_str::SmolStr;
 
 use crate::Value;
 
-/// Values by name, in the order of the names: a map that is one list, because events are many and have
-/// few data.
+/// The names of data, in their order and each once. Events of one source have the same, and share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Data(Vec<(SmolStr, Value)>);
+pub struct Names(Arc<[SmolStr]>);
+
+impl FromIterator<SmolStr> for Names {
+    fn from_iter<I: IntoIterator<Item = SmolStr>>(names: I) -> Names {
+        let mut names: Vec<SmolStr> = names.into_iter().collect();
+        names.sort();
+        names.dedup();
+        Names(names.into())
+    }
+}
+
+/// Values by name, in the order of the names: a map that is two lists, because events are many and have
+/// few data.
+#[derive(Clone, Default, Eq)]
+pub struct Data {
+    names: Names,
+    /// As many as there are names.
+    values: Vec<Value>,
+}
 
 impl Data {
+    /// The data of the names, in their order; none unless there is one for each.
+    #[inline]
+    pub fn new(names: &Names, values: Vec<Value>) -> Option<Data> {
+        (values.len() == names.0.len()).then(|| Data { names: names.clone(), values })
+    }
+
     /// The value with a name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         // Most events have so few that looking at each costs less than looking for the right one.
-        if self.0.len() <= 8 {
-            return self.0.iter().find(|(other, _)| other.as_str() == name).map(|(_, value)| value);
+        if self.values.len() <= 8 {
+            return self.iter().find(|(other, _)| other.as_str() == name).map(|(_, value)| value);
         }
-        self.place(name).ok().map(|place| &self.0[place].1)
+        self.place(name).ok().map(|place| &self.values[place])
     }
 
     /// The value at a place in the order of the names.
     pub fn at(&self, place: usize) -> Option<&Value> {
-        self.0.get(place).map(|(_, value)| value)
+        self.values.get(place)
     }
 
     /// Sets a value.
     pub fn insert(&mut self, name: &str, value: Value) {
         match self.place(name) {
-            Ok(place) => self.0[place].1 = value,
-            Err(place) => self.0.insert(place, (name.into(), value)),
+            Ok(place) => self.values[place] = value,
+            Err(place) => {
+                let (before, after) = self.names.0.split_at(place);
+                self.names = Names(before.iter().cloned().chain([name.into()]).chain(after.iter().cloned()).collect());
+                self.values.insert(place, value);
+            }
         }
     }
 
     /// Names and values, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&SmolStr, &Value)> {
-        self.0.iter().map(|(name, value)| (name, value))
+        self.names.0.iter().zip(&self.values)
     }
 
     fn place(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.as_str().cmp(name))
+        self.names.0.binary_search_by(|other| other.as_str().cmp(name))
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Data) -> bool {
+        (Arc::ptr_eq(&self.names.0, &other.names.0) || self.names == other.names) && self.values == other.values
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -55,7 +95,8 @@ impl From<Vec<(SmolStr, Value)>> for Data {
             values.sort_by(|(one, _), (other, _)| one.cmp(other));
             values.dedup_by(|(one, _), (other, _)| one == other);
         }
-        Data(values)
+        let (names, values): (Vec<SmolStr>, Vec<Value>) = values.into_iter().unzip();
+        Data { names: Names(names.into()), values }
     }
 }
 
@@ -119,6 +160,20 @@ mod tests {
             for (place, (_, value)) in listed.iter().enumerate() {
                 prop_assert_eq!(data.at(place).and_then(Value::number), Some(*value));
             }
+            let mut inserted = Data::default();
+            for (name, value) in &values {
+                inserted.insert(name, Value::Int(*value));
+            }
+            prop_assert_eq!(&inserted, &data);
+            // Names that are shared, and given in any order, change nothing.
+            let names: Names = values.iter().rev().map(|(name, _)| SmolStr::from(name)).collect();
+            let shared: Vec<Value> = data.iter().map(|(_, value)| value.clone()).collect();
+            let mut more = Data::new(&names, shared.clone()).unwrap();
+            prop_assert_eq!(&more, &data);
+            prop_assert_eq!(&more, &more.clone());
+            prop_assert_eq!(Data::new(&names, [shared, vec![Value::Bool(true)]].concat()), None);
+            more.insert("f", Value::Bool(true));
+            prop_assert_ne!(&more, &data);
             let json = serde_json::to_string(&data).unwrap();
             prop_assert_eq!(serde_json::from_str::<Data>(&json).unwrap(), data);
         }

@@ -94,26 +94,46 @@ fn escaped(text: &str, out: &mut Vec<u8>) {
 
 /// How many bytes from the start on a JSON text holds as they are: up to a quote, a backslash or a
 /// control character.
+#[inline]
 pub fn plain_len(bytes: &[u8]) -> usize {
     let mut at = 0;
-    // Without a way out of the middle, the compiler looks at many bytes at once.
-    while let Some(many) = bytes[at..].first_chunk::<32>()
-        && !many.iter().fold(false, |found, byte| found | needs_escape(*byte))
-    {
-        at += 32;
-    }
+    // Most texts are short.
     while let Some(eight) = bytes[at..].first_chunk::<8>() {
         let found = escapes_in(*eight);
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
         at += 8;
+        if at == 32 {
+            return plain_len_of_long(bytes);
+        }
     }
     at + bytes[at..].iter().take_while(|byte| !needs_escape(**byte)).count()
 }
 
+/// The same of a text whose first 32 bytes are plain.
+fn plain_len_of_long(bytes: &[u8]) -> usize {
+    let mut at = 32;
+    while let Some(many) = bytes[at..].first_chunk::<32>()
+        && !any_escape(many)
+    {
+        at += 32;
+    }
+    at + plain_len(&bytes[at..])
+}
+
 fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Whether any byte needs an escape. Without a way out of the middle, and with a byte for each answer, the
+/// compiler looks at many at once.
+fn any_escape(bytes: &[u8; 32]) -> bool {
+    let mut found = [0; 32];
+    for (found, byte) in found.iter_mut().zip(bytes) {
+        *found = if needs_escape(*byte) { u8::MAX } else { 0 };
+    }
+    found.as_chunks::<16>().0.iter().fold(0, |found, half| found | u128::from_ne_bytes(*half)) != 0
 }
 
 /// Which of eight bytes need an escape: the high bit of each says whether a subtraction went below zero

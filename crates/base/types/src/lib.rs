@@ -33,7 +33,7 @@ pub use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 pub use canonical::{cbor_links, from_cbor, from_json_strict, to_cbor, to_jcs};
 pub use column::ColumnType;
 pub use cut::{Cut, CutPartition};
-pub use data::Data;
+pub use data::{Data, Names};
 pub use decision::{ChangeReason, Decision, HoldReason};
 pub use digest::{Block, Cid, Codec, Digest, cid_of, keccak};
 pub use encode::plain_len;

@@ -1,26 +1,31 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use enliven_types::{Event, Timestamp};
 use serde_json::value::RawValue;
 
+use crate::lines::Lines;
 use crate::row::{Cells, Refusal};
 use crate::scan::Scanner;
 use crate::{BadRow, FileConfig, Format, RowReader, SourceConfig, SourceError, SourceKind};
 
-/// A longer line is refused, so that a file without line ends cannot fill the memory.
-const MAX_LINE_BYTES: u64 = 1 << 20;
-/// So much of a file is read at once.
-const BUFFER: usize = 64 << 10;
-
 /// Reads a file row by row. One line is one row: a quote that is never closed spoils its own line
 /// and no other.
 pub struct FileSource {
-    lines: BufReader<Box<dyn Read + Send>>,
+    lines: Lines,
+    rows: Rows,
+    line: u64,
+    name: String,
+    file: String,
+    done: bool,
+}
+
+/// What makes an event of a line.
+struct Rows {
     reader: RowReader,
     splitter: Splitter,
     format: Format,
@@ -32,12 +37,6 @@ pub struct FileSource {
     scanner: Scanner,
     /// The names in the first line; for CSV only.
     header: Vec<String>,
-    line: u64,
-    /// Room for a line.
-    bytes: Vec<u8>,
-    name: String,
-    file: String,
-    done: bool,
 }
 
 impl FileSource {
@@ -53,7 +52,7 @@ impl FileSource {
         let mut source = FileSource::from_reader(name, config, partition, Box::new(file))?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX));
-        source.reader = source.reader.reading_at(now);
+        source.rows.reader = source.rows.reader.reading_at(now);
         Ok(source)
     }
 
@@ -68,16 +67,17 @@ impl FileSource {
         let reader = RowReader::new(name, config)?;
         let keys = reader.file_columns();
         let mut source = FileSource {
-            lines: BufReader::with_capacity(BUFFER, bytes),
-            scanner: Scanner::new(keys.iter().map(|(_, theirs)| theirs.clone()).collect()),
-            keys,
-            reader,
-            splitter: Splitter::new(),
-            format: *format,
-            places: Vec::new(),
-            header: Vec::new(),
+            lines: Lines::new(bytes),
+            rows: Rows {
+                scanner: Scanner::new(keys.iter().map(|(_, theirs)| theirs.clone()).collect()),
+                keys,
+                reader,
+                splitter: Splitter::new(),
+                format: *format,
+                places: Vec::new(),
+                header: Vec::new(),
+            },
             line: 0,
-            bytes: Vec::new(),
             name: name.to_string(),
             file: path_of(config, partition).to_string(),
             done: false,
@@ -90,52 +90,37 @@ impl FileSource {
 
     /// The names in the first line of a CSV file; none of another.
     pub fn header(&self) -> &[String] {
-        &self.header
+        &self.rows.header
     }
 
     fn read_header(&mut self) -> Result<(), SourceError> {
-        let mut bytes = Vec::new();
-        let header = match self.next_line(&mut bytes)? {
-            Some(Ok(line)) => line,
-            _ => "",
+        let header = match self.lines.next() {
+            Ok(Some(Ok(line))) => line,
+            Ok(_) => "",
+            Err(error) => return Err(failed(&self.name, &self.file, &error)),
         };
-        let header = self.splitter.cells(header.trim_start_matches('\u{feff}')).unwrap_or_default();
-        for (_, theirs) in &self.keys {
+        self.line = 1;
+        let rows = &mut self.rows;
+        let header = rows.splitter.cells(header.trim_start_matches('\u{feff}')).unwrap_or_default();
+        for (_, theirs) in &rows.keys {
             let place = header.iter().position(|name| name == theirs).ok_or_else(|| SourceError::MissingColumn {
                 name: self.name.clone(),
                 path: self.file.clone(),
                 column: theirs.clone(),
                 available: header.join(", "),
             })?;
-            self.places.push(place);
+            rows.places.push(place);
         }
-        self.header = header.into_iter().map(str::to_string).collect();
+        rows.header = header.into_iter().map(str::to_string).collect();
         Ok(())
     }
+}
 
-    /// The next line without its end, or why it is refused; none at the end of the file.
-    fn next_line<'a>(&mut self, bytes: &'a mut Vec<u8>) -> Result<Option<Result<&'a str, String>>, SourceError> {
-        let failed = |error: std::io::Error| SourceError::Read {
-            name: self.name.clone(),
-            path: self.file.clone(),
-            reason: error.to_string(),
-        };
-        bytes.clear();
-        let read = (&mut self.lines).take(MAX_LINE_BYTES).read_until(b'\n', bytes).map_err(failed)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        self.line += 1;
-        if read as u64 == MAX_LINE_BYTES && bytes.last() != Some(&b'\n') {
-            self.lines.skip_until(b'\n').map_err(failed)?;
-            return Ok(Some(Err(format!("the line is longer than {MAX_LINE_BYTES} bytes"))));
-        }
-        while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-            bytes.pop();
-        }
-        Ok(Some(std::str::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_string())))
-    }
+fn failed(name: &str, file: &str, error: &std::io::Error) -> SourceError {
+    SourceError::Read { name: name.to_string(), path: file.to_string(), reason: error.to_string() }
+}
 
+impl Rows {
     fn event(&mut self, line: &str) -> Result<Event, Refusal> {
         match self.format {
             Format::Csv => self.csv_event(line),
@@ -155,12 +140,10 @@ impl FileSource {
 
     fn json_event(&mut self, line: &str) -> Result<Event, Refusal> {
         let mut cells = Cells::new();
-        if let Some(found) = self.scanner.cells(line) {
-            for ((ours, _), text) in self.keys.iter().zip(found) {
-                cells.push(single(text).map_err(|reason| (Some(ours.clone()), reason))?);
-            }
+        if self.scanner.cells(line, &mut cells).is_some() {
             return self.reader.event(&cells);
         }
+        cells.clear();
         let object = json_object(line).map_err(|reason| (None, reason))?;
         for (ours, theirs) in &self.keys {
             let refuse = |reason: String| (Some(ours.clone()), reason);
@@ -181,22 +164,23 @@ impl Iterator for FileSource {
     type Item = Result<Result<Event, BadRow>, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut bytes = std::mem::take(&mut self.bytes);
         while !self.done {
-            let line = match self.next_line(&mut bytes) {
-                Ok(Some(Ok(line))) if line.trim().is_empty() => continue,
+            let line = match self.lines.next() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
                 Err(error) => {
                     self.done = true;
-                    return Some(Err(error));
+                    return Some(Err(failed(&self.name, &self.file, &error)));
                 }
             };
-            let event = line.map_err(|reason| (None, reason)).and_then(|line| self.event(line));
+            self.line += 1;
+            let event = match line {
+                Ok(line) if line.trim_start().is_empty() => continue,
+                Ok(line) => self.rows.event(line),
+                Err(reason) => Err((None, reason)),
+            };
             let bad = |(column, reason)| BadRow { file: self.file.clone(), line: self.line, column, reason };
-            let event = event.map_err(bad);
-            self.bytes = bytes;
-            return Some(Ok(event));
+            return Some(Ok(event.map_err(bad)));
         }
         self.done = true;
         None

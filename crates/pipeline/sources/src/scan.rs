@@ -5,8 +5,12 @@
 //! says "none", be it because a line is odd or because it is no JSON object, the general way has the
 //! word; it also knows what to say of a bad line. A property test holds both to the same cells.
 
+use std::borrow::Cow;
+
 use enliven_types::plain_len;
-use smallvec::{SmallVec, smallvec};
+
+use crate::file::single;
+use crate::row::Cells;
 
 /// Lists and objects nested deeper are left to the general way.
 const MAX_DEPTH: usize = 16;
@@ -16,15 +20,48 @@ const MAX_DEPTH: usize = 16;
 const MAX_MEMBERS: usize = 256;
 const MAX_NAME_BYTES: usize = 256;
 
-/// The text of each declared column as it is written, in the order of the columns.
-pub(crate) type RawCells<'a> = SmallVec<[&'a str; 8]>;
+/// A cell that is still to be found: no JSON holds this byte as it is.
+const MISSING: &str = "\0";
 
 /// Knows the names of the columns in the file, and which names to expect.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
     columns: Vec<String>,
-    /// The member that was first seen at each place of an object: its name, and which column it is.
-    members: Vec<(String, Option<usize>)>,
+    /// The member that was first seen at each place of an object.
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    name: String,
+    /// Which column it is.
+    column: Option<usize>,
+    /// The name and the quote behind it, as far as sixteen bytes hold them, and which bytes those are:
+    /// names are short, and comparing one with a call costs more than all the rest that is done with it.
+    head: u128,
+    mask: u128,
+}
+
+impl Member {
+    fn new(name: &str, column: Option<usize>) -> Member {
+        let mut head = [0; 16];
+        let length = (name.len() + 1).min(16);
+        for (to, from) in head.iter_mut().zip(name.bytes().chain([b'"'])) {
+            *to = from;
+        }
+        let mask = u128::MAX >> (128 - 8 * length);
+        Member { name: name.to_string(), column, head: u128::from_le_bytes(head), mask }
+    }
+
+    /// Whether its name and a quote come next.
+    fn is_next(&self, rest: &[u8]) -> bool {
+        let name = self.name.as_bytes();
+        match rest.first_chunk::<16>() {
+            Some(first) if u128::from_le_bytes(*first) & self.mask != self.head => false,
+            Some(_) if name.len() < 16 => true,
+            _ => rest.get(name.len()) == Some(&b'"') && rest.starts_with(name),
+        }
+    }
 }
 
 impl Scanner {
@@ -32,10 +69,12 @@ impl Scanner {
         Scanner { columns, members: Vec::new() }
     }
 
-    /// The cells of a line. None where a name is written with escapes or stands twice, where a column is
-    /// missing, and where the line is no JSON object.
-    pub(crate) fn cells<'a>(&mut self, line: &'a str) -> Option<RawCells<'a>> {
-        let mut cells: RawCells<'a> = smallvec![""; self.columns.len()];
+    /// Fills in the cells of a line, in the order of the columns. None, and cells that mean nothing, where
+    /// a name is written with escapes or stands twice, where a column is missing or is no single value, and
+    /// where the line is no JSON object.
+    pub(crate) fn cells<'a>(&mut self, line: &'a str, cells: &mut Cells<'a>) -> Option<()> {
+        cells.clear();
+        cells.resize(self.columns.len(), Cow::Borrowed(MISSING));
         let mut left = cells.len();
         let mut cursor = Cursor { line, at: 0 };
         cursor.space();
@@ -46,14 +85,15 @@ impl Scanner {
             cursor.space();
             cursor.take(b':')?;
             cursor.space();
-            let start = cursor.at;
-            cursor.value(0)?;
-            if let Some(column) = column {
-                if !cells[column].is_empty() {
-                    return None;
+            match column {
+                None => cursor.value(0)?,
+                Some(column) => {
+                    if !matches!(cells[column], Cow::Borrowed(MISSING)) {
+                        return None;
+                    }
+                    cells[column] = cursor.single()?;
+                    left -= 1;
                 }
-                cells[column] = &line[start..cursor.at];
-                left -= 1;
             }
             cursor.space();
             if cursor.take(b',').is_none() {
@@ -62,26 +102,25 @@ impl Scanner {
         }
         cursor.take(b'}')?;
         cursor.space();
-        (left == 0 && cursor.at == line.len()).then_some(cells)
+        (left == 0 && cursor.at == line.len()).then_some(())
     }
 
     /// Moves past the name of a member, and says which column it is.
     fn name(&mut self, member: usize, cursor: &mut Cursor<'_>) -> Option<Option<usize>> {
         cursor.take(b'"')?;
         let rest = cursor.rest();
-        if let Some((name, column)) = self.members.get(member)
-            && rest.get(name.len()) == Some(&b'"')
-            && rest.starts_with(name.as_bytes())
+        if let Some(member) = self.members.get(member)
+            && member.is_next(rest)
         {
-            cursor.at += name.len() + 1;
-            return Some(*column);
+            cursor.at += member.name.len() + 1;
+            return Some(member.column);
         }
         let name = &cursor.line[cursor.at..cursor.at + plain_len(rest)];
         cursor.at += name.len();
         cursor.take(b'"')?;
         let column = self.columns.iter().position(|column| column == name);
         if member == self.members.len() && member < MAX_MEMBERS && name.len() <= MAX_NAME_BYTES {
-            self.members.push((name.to_string(), column));
+            self.members.push(Member::new(name, column));
         }
         Some(column)
     }
@@ -113,6 +152,16 @@ impl<'a> Cursor<'a> {
         while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.next() {
             self.at += 1;
         }
+    }
+
+    /// Moves past a single value, and gives its text.
+    fn single(&mut self) -> Option<Cow<'a, str>> {
+        if let Some(text) = self.plain() {
+            return Some(Cow::Borrowed(text));
+        }
+        let start = self.at;
+        self.value(0)?;
+        single(&self.line[start..self.at]).ok()
     }
 
     /// Moves past a value.
@@ -156,6 +205,27 @@ impl<'a> Cursor<'a> {
     }
 
     fn string(&mut self) -> Option<()> {
+        match self.plain() {
+            Some(_) => Some(()),
+            None => self.escaped(),
+        }
+    }
+
+    /// Moves past a string without escapes, and gives what stands in it; nowhere from any other value.
+    fn plain(&mut self) -> Option<&'a str> {
+        let start = self.at + 1;
+        let end = match self.rest() {
+            [b'"', rest @ ..] => start + plain_len(rest),
+            _ => return None,
+        };
+        if self.line.as_bytes().get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        Some(&self.line[start..end])
+    }
+
+    fn escaped(&mut self) -> Option<()> {
         self.take(b'"')?;
         loop {
             self.at += plain_len(self.rest());
@@ -206,9 +276,18 @@ mod tests {
     use crate::file::json_object;
 
     /// What the general way finds.
-    fn general<'a>(columns: &[String], line: &'a str) -> Option<Vec<&'a str>> {
+    fn general(line: &str) -> Option<Vec<String>> {
         let object = json_object(line).ok()?;
-        columns.iter().map(|column| object.get(column.as_str()).map(|value| value.get())).collect()
+        let cell = |column: &String| Some(single(object.get(column.as_str())?.get()).ok()?.into_owned());
+        columns().iter().map(cell).collect()
+    }
+
+    /// What the short way finds.
+    fn short(scanner: &mut Scanner, line: &str) -> Option<Vec<String>> {
+        // What is left of another line counts for nothing.
+        let mut cells: Cells<'_> = vec!["of another line".into(); 5].into();
+        scanner.cells(line, &mut cells)?;
+        Some(cells.into_iter().map(Cow::into_owned).collect())
     }
 
     fn columns() -> Vec<String> {
@@ -219,10 +298,14 @@ mod tests {
     fn usual_lines_go_the_short_way() {
         for line in [
             r#"{"a":1,"b c":"x","é":true}"#,
-            r#" { "other" : [ ] , "é" : -0.5e+7 , "deep" : { "a" : [ 1 , { } ] } , "b c" : "\u00e9\n" , "a" : null } "#,
+            r#" { "other" : [ ] , "é" : -0.5e+7 , "deep" : { "a" : [ 1 , { } ] } , "b c" : "\u00e9\n" , "a" : "" } "#,
+            r#"{"fourteen bytes":1,"fifteen bytes..":2,"sixteen bytes...":3,"seventeen bytes..":4,"a":"\u0000","b c":"a","é":"é"}"#,
         ] {
-            let cells = Scanner::new(columns()).cells(line).expect("the short way takes it");
-            assert_eq!(Some(cells.to_vec()), general(&columns(), line));
+            let mut scanner = Scanner::new(columns());
+            for _ in 0..2 {
+                let cells = short(&mut scanner, line).expect("the short way takes it");
+                assert_eq!(Some(cells), general(line));
+            }
         }
     }
 
@@ -241,14 +324,18 @@ mod tests {
             r#"{"a":1,"b c":2,"é":"\x"}"#,
             r#"{"a":1,"b c":2,"é":"\u00g0"}"#,
             r#"{"a":1,"a":1,"b c":2,"é":3}"#,
+            r#"{"a":"","a":"","b c":2,"é":3}"#,
+            r#"{"a":null,"b c":2,"é":3}"#,
+            r#"{"a":1,"b c":[],"é":3}"#,
+            r#"{"a":1,"b c":2,"é":"\ud800"}"#,
             r#"{"\u0061":1,"b c":2,"é":3}"#,
             "{\"a\":1,\"b c\":2,\"é\":\"\t\"}",
             "\u{feff}{\"a\":1,\"b c\":2,\"é\":3}",
         ] {
-            assert_eq!(Scanner::new(columns()).cells(line), None, "{line}");
+            assert_eq!(short(&mut Scanner::new(columns()), line), None, "{line}");
         }
         let deep = format!(r#"{{"a":1,"b c":2,"é":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
-        assert_eq!(Scanner::new(columns()).cells(&deep), None);
+        assert_eq!(short(&mut Scanner::new(columns()), &deep), None);
     }
 
     #[test]
@@ -261,10 +348,10 @@ mod tests {
             format!(r#"{{"a":1,{many}"b c":2,"é":3}}"#),
             format!(r#"{{"é":1,{many}"{long}":0,"b c":2,"a":3}}"#),
         ] {
-            let cells = scanner.cells(&line).expect("the short way takes it");
-            assert_eq!(Some(cells.to_vec()), general(&columns(), &line));
+            let cells = short(&mut scanner, &line).expect("the short way takes it");
+            assert_eq!(Some(cells), general(&line));
             assert!(scanner.members.len() <= MAX_MEMBERS);
-            assert!(scanner.members.iter().all(|(name, _)| name.len() <= MAX_NAME_BYTES));
+            assert!(scanner.members.iter().all(|member| member.name.len() <= MAX_NAME_BYTES));
         }
     }
 
@@ -287,7 +374,7 @@ mod tests {
     }
 
     fn line() -> impl Strategy<Value = String> {
-        let name = prop_oneof![4 => "a|b c|é", 1 => "[a-c]{1,2}", 1 => "\\\\u0061"];
+        let name = prop_oneof![4 => "a|b c|é", 1 => "[a-c]{1,2}", 1 => "[ab]{14,17}", 1 => "\\\\u0061"];
         let space = "[ \t]{0,2}";
         let member = (space, name, space, value(), space);
         let extra = (Just(["a", "b c", "é"]).prop_shuffle(), prop::collection::vec(value(), 3));
@@ -307,9 +394,8 @@ mod tests {
         ) {
             let mut scanner = Scanner::new(columns());
             for (line, place, byte, what) in lines {
-                let found = scanner.cells(&line);
-                if let Some(cells) = found {
-                    prop_assert_eq!(Some(cells.to_vec()), general(&columns(), &line));
+                if let Some(cells) = short(&mut scanner, &line) {
+                    prop_assert_eq!(Some(cells), general(&line));
                 }
                 // The same with one byte more, less, or another.
                 let mut bytes = line.clone().into_bytes();
@@ -322,9 +408,9 @@ mod tests {
                     }
                 }
                 if let Ok(line) = String::from_utf8(bytes)
-                    && let Some(cells) = scanner.cells(&line)
+                    && let Some(cells) = short(&mut scanner, &line)
                 {
-                    prop_assert_eq!(Some(cells.to_vec()), general(&columns(), &line));
+                    prop_assert_eq!(Some(cells), general(&line));
                 }
             }
         }
@@ -334,8 +420,7 @@ mod tests {
             let line = format!(
                 r#"{{"x":{},"a":{},"b c":{},"é":{}}}"#, values[0], values[1], values[2], values[3]
             );
-            let cells = Scanner::new(columns()).cells(&line);
-            prop_assert_eq!(cells.map(|cells| cells.to_vec()), general(&columns(), &line));
+            prop_assert_eq!(short(&mut Scanner::new(columns()), &line), general(&line));
         }
     }
 }
