@@ -306,55 +306,67 @@ impl Rule {
 /// What events add up to by every rule that fits into words; fed from the latest event to the earliest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Summary {
-    count: u64,
-    sum: i128,
+    pub(crate) count: u64,
+    pub(crate) sum: i128,
     /// Of values that are cut to [`MAX_SQUARED`].
-    cut_sum: i128,
-    squares: i128,
-    /// Time and value of the smallest, largest, first and last.
-    least: (i64, i64),
-    most: (i64, i64),
-    first: (i64, i64),
-    last: (i64, i64),
+    pub(crate) cut_sum: i128,
+    pub(crate) squares: i128,
+    pub(crate) least: i64,
+    pub(crate) most: i64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
 }
 
 impl Summary {
-    /// Adds an event that comes before all that were added.
-    #[inline]
-    pub(crate) fn prepend(&mut self, Sample { time, value }: Sample) {
-        let one = (time, value);
-        if self.count == 0 {
-            (self.least, self.most, self.last) = (one, one, one);
+    /// What one accumulator says; of others there is nothing in it.
+    pub(crate) fn of(acc: &Acc) -> Summary {
+        let mut summary = Summary::default();
+        match acc {
+            Acc::Count(count) => summary.count = *count,
+            Acc::Sum { count, sum } => (summary.count, summary.sum) = (*count, sum.get()),
+            Acc::Squares { count, sum, squares } => {
+                (summary.count, summary.cut_sum, summary.squares) = (*count, sum.get(), squares.get());
+            }
+            Acc::One(Some((_, value))) => {
+                summary = Summary { count: 1, least: *value, most: *value, first: *value, last: *value, ..summary };
+            }
+            _ => {}
         }
-        self.first = one;
-        // Of equal ones the earliest counts, as when they are added in order.
-        if value <= self.least.1 {
-            self.least = one;
-        }
-        if value >= self.most.1 {
-            self.most = one;
-        }
-        self.count += 1;
-        self.sum += i128::from(value);
-        let cut = i128::from(value.clamp(-MAX_SQUARED, MAX_SQUARED));
-        self.cut_sum += cut;
-        self.squares = self.squares.wrapping_add(cut * cut);
+        summary
     }
 
-    /// The accumulator of a rule that fits into words.
+    /// Adds an event that comes before all that were added.
     #[inline]
-    pub(crate) fn acc(&self, rule: Rule) -> Acc {
-        let Summary { count, sum, cut_sum, squares, .. } = *self;
-        let one = |one: (i64, i64)| Acc::One((count > 0).then_some(one));
-        match rule {
-            Rule::Sum => Acc::Sum { count, sum: Wide::new(sum) },
-            Rule::Squares => Acc::Squares { count, sum: Wide::new(cut_sum), squares: Wide::new(squares) },
-            Rule::Min => one(self.least),
-            Rule::Max => one(self.most),
-            Rule::First => one(self.first),
-            Rule::Last => one(self.last),
-            _ => Acc::Count(count),
+    pub(crate) fn prepend(&mut self, value: i64) {
+        if self.count == 0 {
+            (self.least, self.most, self.last) = (value, value, value);
         }
+        self.first = value;
+        self.least = self.least.min(value);
+        self.most = self.most.max(value);
+        self.count += 1;
+        self.sum += i128::from(value);
+        let cut = value.clamp(-MAX_SQUARED, MAX_SQUARED);
+        self.cut_sum += i128::from(cut);
+        self.squares = self.squares.wrapping_add(i128::from(cut) * i128::from(cut));
+    }
+
+    /// The same with what comes before all that was added.
+    pub(crate) fn after(mut self, before: &Summary) -> Summary {
+        if before.count == 0 {
+            return self;
+        }
+        if self.count == 0 {
+            return *before;
+        }
+        self.count = self.count.saturating_add(before.count);
+        self.sum = self.sum.wrapping_add(before.sum);
+        self.cut_sum = self.cut_sum.wrapping_add(before.cut_sum);
+        self.squares = self.squares.wrapping_add(before.squares);
+        self.least = self.least.min(before.least);
+        self.most = self.most.max(before.most);
+        self.first = before.first;
+        self
     }
 }
 

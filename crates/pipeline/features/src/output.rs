@@ -77,8 +77,15 @@ pub(crate) struct Reading {
     lasting: Vec<(usize, Numbers)>,
 }
 
-/// Which numbers of the vector are made of a sum: place, last step, and the value without events.
-type Numbers = Vec<(usize, Finish, i64)>;
+/// One number of the vector: its place, the last step, and its value without events.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    place: usize,
+    finish: Finish,
+    empty: i64,
+}
+
+type Numbers = Vec<Number>;
 
 /// What the same values add up to over several windows: each begins before the last one and ends with
 /// it, so that a row is looked at once.
@@ -92,12 +99,12 @@ struct Chain {
     links: Vec<Link>,
 }
 
+/// What is read of one window.
 #[derive(Clone, Debug)]
 struct Link {
     window: usize,
-    slot: usize,
-    rule: Rule,
-    numbers: Numbers,
+    /// For each slot its numbers.
+    slots: Vec<(usize, Rule, Numbers)>,
 }
 
 impl Chain {
@@ -123,7 +130,9 @@ impl Reading {
         };
         let of_slots = || {
             outputs.iter().enumerate().filter_map(|(place, output)| match *output {
-                Output::Slot { slot, window_ms, finish, empty } => Some((slot, window_ms, (place, finish, empty))),
+                Output::Slot { slot, window_ms, finish, empty } => {
+                    Some((slot, window_ms, Number { place, finish, empty }))
+                }
                 _ => None,
             })
         };
@@ -146,19 +155,28 @@ impl Reading {
         reading
     }
 
-    fn link(&mut self, place: usize, slot: &Slot, window: usize, number: (usize, Finish, i64)) {
+    fn link(&mut self, place: usize, slot: &Slot, window: usize, number: Number) {
         let Slot { rule, filter, value, .. } = *slot;
-        let link = Link { window, slot: place, rule, numbers: vec![number] };
-        let Some(chain) = self.chains.iter_mut().find(|chain| chain.takes(slot)) else {
-            return self.chains.push(Chain { filter, value, large: large(rule), links: vec![link] });
-        };
-        chain.value = chain.value.or(value);
-        match chain.links.iter_mut().find(|link| (link.window, link.slot) == (window, place)) {
-            Some(link) => link.numbers.push(number),
+        let chain = match self.chains.iter().position(|chain| chain.takes(slot)) {
+            Some(found) => found,
             None => {
-                let after = chain.links.partition_point(|link| link.window <= window);
-                chain.links.insert(after, link);
+                self.chains.push(Chain { filter, value, large: large(rule), links: Vec::new() });
+                self.chains.len() - 1
             }
+        };
+        let chain = &mut self.chains[chain];
+        chain.value = chain.value.or(value);
+        let at = match chain.links.binary_search_by_key(&window, |link| link.window) {
+            Ok(at) => at,
+            Err(at) => {
+                chain.links.insert(at, Link { window, slots: Vec::new() });
+                at
+            }
+        };
+        let slots = &mut chain.links[at].slots;
+        match slots.iter_mut().find(|(other, _, _)| *other == place) {
+            Some((_, _, numbers)) => numbers.push(number),
+            None => slots.push((place, rule, vec![number])),
         }
     }
 
@@ -175,35 +193,12 @@ impl Reading {
         let end = rows.first_at(time);
         let edge = |(tile_ms, window_ms): &(i64, i64)| Edge::new(*tile_ms, *window_ms, time, rows);
         let edges: SmallVec<[Edge; 8]> = self.windows.iter().map(edge).collect();
+        // Without tiles there is nothing to ask for.
+        let tiles = folded.filter(|_| folding.has_tiles());
         for chain in &self.chains {
-            let (mut summary, mut large) = (Summary::default(), chain.large.map(Rule::empty));
-            let mut from = end;
-            for Link { window, slot, rule, numbers } in &chain.links {
-                let edge = edges[*window];
-                while from > edge.row {
-                    from -= 1;
-                    if chain.filter.is_none_or(|bit| rows.bits(from) >> bit & 1 == 1) {
-                        let value = chain.value.map_or(0, |index| rows.value(from, index));
-                        let sample = Sample { time: rows.time(from), value };
-                        match &mut large {
-                            None => summary.prepend(sample),
-                            // No order decides what these add up to.
-                            Some(acc) => rule.add(acc, sample),
-                        }
-                    }
-                }
-                let tiles = folded.and_then(|folded| folded.since(folding, *slot, edge.tile));
-                match (tiles, &large) {
-                    (None, None) => fill(vector, numbers, Some(&summary.acc(*rule)), time),
-                    (None, Some(acc)) => fill(vector, numbers, Some(acc), time),
-                    (Some(mut sum), large) => {
-                        match large {
-                            None => rule.merge(&mut sum, &summary.acc(*rule)),
-                            Some(acc) => rule.merge(&mut sum, acc),
-                        }
-                        fill(vector, numbers, Some(&sum), time);
-                    }
-                }
+            match chain.large {
+                None => chain.read_small(folding, tiles, rows, (&edges, end), vector),
+                Some(rule) => chain.read_large(rule, folding, tiles, rows, (&edges, end), time, vector),
             }
         }
         for (slot, numbers) in &self.lasting {
@@ -214,39 +209,111 @@ impl Reading {
     }
 }
 
+impl Chain {
+    fn passes(&self, rows: Rows<'_>, place: usize) -> bool {
+        self.filter.is_none_or(|bit| rows.bits(place) >> bit & 1 == 1)
+    }
+
+    fn value(&self, rows: Rows<'_>, place: usize) -> i64 {
+        self.value.map_or(0, |index| rows.value(place, index))
+    }
+
+    fn read_small(
+        &self,
+        folding: &Folding,
+        tiles: Option<&Folded>,
+        rows: Rows<'_>,
+        (edges, mut from): (&[Edge], usize),
+        vector: &mut [i64],
+    ) {
+        let mut summary = Summary::default();
+        for Link { window, slots } in &self.links {
+            let edge = edges[*window];
+            while from > edge.row {
+                from -= 1;
+                if self.passes(rows, from) {
+                    summary.prepend(self.value(rows, from));
+                }
+            }
+            for (slot, rule, numbers) in slots {
+                let tiles = tiles.and_then(|tiles| tiles.since(folding, *slot, edge.tile));
+                let all = tiles.map(|tiles| summary.after(&Summary::of(&tiles)));
+                let all = all.as_ref().unwrap_or(&summary);
+                for Number { place, finish, empty } in numbers {
+                    vector[*place] = if all.count == 0 { *empty } else { finish.of(*rule, all) };
+                }
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn read_large(
+        &self,
+        rule: Rule,
+        folding: &Folding,
+        tiles: Option<&Folded>,
+        rows: Rows<'_>,
+        (edges, mut from): (&[Edge], usize),
+        time: i64,
+        vector: &mut [i64],
+    ) {
+        let mut acc = rule.empty();
+        for Link { window, slots } in &self.links {
+            let edge = edges[*window];
+            while from > edge.row {
+                from -= 1;
+                if self.passes(rows, from) {
+                    // No order decides what these add up to.
+                    rule.add(&mut acc, Sample { time: rows.time(from), value: self.value(rows, from) });
+                }
+            }
+            for (slot, _, numbers) in slots {
+                match tiles.and_then(|tiles| tiles.since(folding, *slot, edge.tile)) {
+                    None => fill(vector, numbers, Some(&acc), time),
+                    Some(mut sum) => {
+                        rule.merge(&mut sum, &acc);
+                        fill(vector, numbers, Some(&sum), time);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Writes the numbers that are made of a sum.
-#[inline]
 fn fill(vector: &mut [i64], numbers: &Numbers, acc: Option<&Acc>, time: i64) {
-    for (place, finish, empty) in numbers {
+    for Number { place, finish, empty } in numbers {
         vector[*place] = acc.and_then(|acc| finish.number(acc, time)).unwrap_or(*empty);
     }
 }
 
 impl Finish {
-    /// The number; none without events.
+    /// The number that a rule gives of some events, at least one.
     #[inline]
-    pub(crate) fn number(self, acc: &Acc, time: i64) -> Option<i64> {
-        match (self, acc) {
-            (Finish::Count, Acc::Count(count)) => (*count > 0).then(|| whole(*count)),
-            (Finish::Value, Acc::One(one)) => one.map(|(_, value)| value),
-            (Finish::Sum, Acc::Sum { count, sum }) => (*count > 0).then(|| clamp(sum.get())),
-            (Finish::Mean { scale }, Acc::Sum { count, sum }) => mean(sum.get(), i128::from(*count), scale, PLACES),
-            _ => self.other_number(acc, time),
+    fn of(self, rule: Rule, all: &Summary) -> i64 {
+        let Summary { count, sum, cut_sum, squares, .. } = *all;
+        match self {
+            Finish::Count => whole(count),
+            Finish::Sum => clamp(sum),
+            Finish::Mean { scale } => mean(sum, i128::from(count), scale, PLACES).unwrap_or_default(),
+            Finish::Deviation { scale } => deviation(count, cut_sum, squares, scale, PLACES).unwrap_or_default(),
+            Finish::Rate { per_ms, window_ms } => {
+                let times = i128::from(count) * i128::from(per_ms);
+                mean(times, i128::from(window_ms), 0, PLACES).unwrap_or_default()
+            }
+            _ => match rule {
+                Rule::Min => all.least,
+                Rule::Max => all.most,
+                Rule::First => all.first,
+                _ => all.last,
+            },
         }
     }
 
-    /// The number of a less simple step.
-    #[inline(never)]
-    fn other_number(self, acc: &Acc, time: i64) -> Option<i64> {
+    /// The number; none without events.
+    pub(crate) fn number(self, acc: &Acc, time: i64) -> Option<i64> {
         match (self, acc) {
             (Finish::Count, Acc::Streak(run)) => (*run > 0).then(|| whole(*run)),
-            (Finish::Rate { per_ms, window_ms }, Acc::Count(count)) if *count > 0 => {
-                let times = i128::from(*count) * i128::from(per_ms);
-                mean(times, i128::from(window_ms), 0, PLACES)
-            }
-            (Finish::Deviation { scale }, Acc::Squares { count, sum, squares }) => {
-                deviation(*count, sum.get(), squares.get(), scale, PLACES)
-            }
             (Finish::Distinct, Acc::Distinct(distinct)) => Some(whole(distinct.estimate())).filter(|count| *count > 0),
             (Finish::Quantile { permille }, Acc::Quantiles(quantiles)) => quantiles.quantile(permille),
             (Finish::Category { rank }, Acc::Top(counts)) => ranked(counts, rank).map(|place| place as i64 + 1),
@@ -260,7 +327,7 @@ impl Finish {
             (Finish::Since { unit_ms }, Acc::One(one)) => {
                 one.map(|(last, _)| (time.saturating_sub(last) / unit_ms).max(0))
             }
-            _ => None,
+            _ => Some(Summary::of(acc)).filter(|all| all.count > 0).map(|all| self.of(Rule::Last, &all)),
         }
     }
 }
