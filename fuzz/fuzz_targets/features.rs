@@ -42,10 +42,17 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             let _ = (expr.number(&row), expr.text(&row), expr.to_sql(Dialect::DuckDb, &columns));
         }
     }
-    // The digest of the definition stands in front, so that the fuzzer need not guess it.
-    let snapshot = [&[2], &SET.digest().0[..], bytes].concat();
-    if let Some(mut state) = FeatureState::restore(&SET, &snapshot) {
-        assert_eq!(state.snapshot(&SET), snapshot);
+    // The digest of the definition stands in front, so that the fuzzer need not guess it; the first byte says
+    // how long the head is.
+    let Some((length, bytes)) = bytes.split_first() else { return };
+    let (head, piece) = bytes.split_at((usize::from(*length) * 2).min(bytes.len()));
+    let head = [&[3], &SET.digest().0[..], head].concat();
+    let pieces = [&head[..], piece];
+    let count = if piece.is_empty() { 1 } else { 2 };
+    if let Some(mut state) = FeatureState::default().restore_pieces(&SET, &pieces[..count]) {
+        let snapshot = state.snapshot(&SET);
+        let again = FeatureState::restore(&SET, &snapshot).expect("what was restored is whole");
+        assert_eq!(again.snapshot(&SET), snapshot);
         state.advance(&SET, Timestamp(0));
         let _ = state.vector_at(&SET, "x", Timestamp(0));
     }

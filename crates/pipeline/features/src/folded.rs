@@ -74,13 +74,16 @@ impl Folding {
         self.tracks.iter().map(|track| track.reach(time)).min().unwrap_or(i64::MAX)
     }
 
-    /// About how many bytes the tiles of the first rows would take, for windows that end at `time` or
-    /// later.
-    pub(crate) fn bytes_of_tiles(&self, rows: Rows<'_>, count: usize, time: i64) -> usize {
-        let bytes = |track: &TrackRule| {
-            size_of::<Track>() + track.bytes_of(rows, rows.first_at(track.reach(time)).min(count)..count)
+    /// Whether the tiles of the first rows would take fewer bytes than these do, for windows that end at
+    /// `time` or later.
+    pub(crate) fn tiles_are_smaller(&self, rows: Rows<'_>, count: usize, bytes: usize, time: i64) -> bool {
+        let all = |tiles: &dyn Fn(&TrackRule) -> usize| {
+            let track = |track: &TrackRule| size_of::<Track>() + tiles(track) * track.tile_bytes();
+            size_of::<Folded>() + self.tracks.iter().map(track).sum::<usize>()
         };
-        size_of::<Folded>() + self.tracks.iter().map(bytes).sum::<usize>()
+        // Looking at each row is not worth while where even one tile is too large.
+        all(&|_| 1) < bytes
+            && all(&|track| track.tiles_of(rows, rows.first_at(track.reach(time)).min(count)..count)) < bytes
     }
 
     /// Whether what was folded is of the kinds that the slots fold.

@@ -77,15 +77,20 @@ impl TrackRule {
         time.saturating_sub(self.keep_ms).div_euclid(self.tile_ms).saturating_mul(self.tile_ms)
     }
 
-    /// About how many bytes the tiles of these rows would take.
-    pub(crate) fn bytes_of(&self, rows: Rows<'_>, places: std::ops::Range<usize>) -> usize {
+    /// In how many tiles rows lie.
+    pub(crate) fn tiles_of(&self, rows: Rows<'_>, places: std::ops::Range<usize>) -> usize {
         let (mut tiles, mut last) = (0, None);
         for place in places {
             let tile = rows.time(place).div_euclid(self.tile_ms);
             tiles += usize::from(last != Some(tile));
             last = Some(tile);
         }
-        tiles * (self.stride * size_of::<i64>() + self.large * LARGE)
+        tiles
+    }
+
+    /// About how many bytes a tile takes.
+    pub(crate) fn tile_bytes(&self) -> usize {
+        self.stride * size_of::<i64>() + self.large * LARGE
     }
 
     /// Whether a track can be one of these tiles.

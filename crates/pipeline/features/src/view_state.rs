@@ -324,7 +324,7 @@ impl Entity {
         let stale = rows.first_at(folding.reach(sealed)).min(done);
         let count = if !forced && stale * FEW >= rows.len() {
             stale
-        } else if forced || folding.bytes_of_tiles(rows, done, sealed) < layout.bytes(done) {
+        } else if forced || folding.tiles_are_smaller(rows, done, layout.bytes(done), sealed) {
             if done > 0 && folding.has_tiles() {
                 let folded = self.folded.get_or_insert_with(|| Box::new(folding.empty(slots)));
                 folded.tile(folding, slots, rows, done, sealed);
