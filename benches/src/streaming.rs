@@ -64,15 +64,23 @@ pub fn streaming() -> Vec<Row> {
             }
         })
         .collect();
-    let begin = Instant::now();
-    let mut state = FeatureState::default();
-    for page in events.chunks(1000) {
-        for event in page {
-            state.add(&set, 0, event);
+    let run = || {
+        let begin = Instant::now();
+        let mut state = FeatureState::default();
+        for page in events.chunks(1000) {
+            for event in page {
+                state.add(&set, 0, event);
+            }
+            state.advance(&set, page[page.len() - 1].time);
         }
-        state.advance(&set, page[page.len() - 1].time);
+        (begin.elapsed().as_secs_f64(), state)
+    };
+    // The best of five runs counts, as it does of Flink.
+    let (mut seconds, mut state) = run();
+    for _ in 1..5 {
+        let (again, other) = run();
+        (seconds, state) = (seconds.min(again), other);
     }
-    let seconds = begin.elapsed().as_secs_f64();
     let end = Timestamp(WEEK_MS);
     state.advance(&set, end);
     let mut sums = [0i64; 5];

@@ -197,7 +197,7 @@ impl Rule {
 
     /// Undoes [`Rule::to_words`].
     #[inline]
-    pub(crate) fn from_words(self, words: &[i64]) -> Acc {
+    pub(crate) fn acc_of(self, words: &[i64]) -> Acc {
         let wide = |at: usize| Wide([words[at] as u64, words[at + 1] as u64]);
         match self {
             Rule::Count => Acc::Count(words[0] as u64),

@@ -132,7 +132,7 @@ impl Track {
 
     fn get(&self, rule: &TrackRule, member: Member, place: usize) -> Acc {
         match member.at {
-            At::Words(at) => member.rule.from_words(&self.words[place * rule.stride + at..]),
+            At::Words(at) => member.rule.acc_of(&self.words[place * rule.stride + at..]),
             At::Large(at) => self.large[place * rule.large + at].clone(),
         }
     }
@@ -154,7 +154,7 @@ impl Track {
                 match member.at {
                     At::Words(at) => {
                         let words = &mut self.words[last * rule.stride + at..];
-                        let mut acc = member.rule.from_words(words);
+                        let mut acc = member.rule.acc_of(words);
                         member.rule.add(&mut acc, sample);
                         member.rule.to_words(&acc, words);
                     }
@@ -173,7 +173,7 @@ impl Track {
         match member.at {
             At::Words(at) => {
                 let words = &mut self.words[last * rule.stride + at..];
-                let mut acc = member.rule.from_words(words);
+                let mut acc = member.rule.acc_of(words);
                 member.rule.merge(&mut acc, sum);
                 member.rule.to_words(&acc, words);
             }
