@@ -49,9 +49,15 @@ impl CutPlanner {
     }
 
     /// Reads what is new in the logs.
-    pub fn read(&mut self, plan: &Plan, store: &dyn Store) -> Result<(), EngineError> {
+    pub fn read(&mut self, plan: &Plan, store: &dyn Store, blocks: &dyn BlockStore) -> Result<(), EngineError> {
         for ((source, partition), steps) in plan.partitions.iter().zip(&mut self.partitions) {
-            steps.follow(&EventLog::new(store, source, *partition))?;
+            let log = EventLog::new(store, source, *partition);
+            let kept = log.first_offset()?;
+            // A source that an earlier definition had is read again from its start.
+            if steps.read < kept {
+                steps.see(&read_events(store, blocks, source, *partition, steps.read, kept)?);
+            }
+            steps.follow(&log)?;
         }
         Ok(())
     }
@@ -78,22 +84,26 @@ impl Steps {
     fn follow(&mut self, log: &EventLog<'_>) -> Result<(), EngineError> {
         loop {
             let page = log.read(self.read, PAGE)?;
-            for (event, _) in &page {
-                self.read += 1;
-                let after = (event.time, self.read);
-                match self.latest {
-                    Some(latest) if event.time < latest => self.stragglers.push(after),
-                    _ => {
-                        self.latest = Some(event.time);
-                        match self.rising.last_mut() {
-                            Some(last) if last.0 == event.time => last.1 = self.read,
-                            _ => self.rising.push(after),
-                        }
-                    }
-                }
-            }
+            self.see(&page);
             if page.len() < PAGE {
                 return Ok(());
+            }
+        }
+    }
+
+    fn see(&mut self, events: &[(Event, Vec<u8>)]) {
+        for (event, _) in events {
+            self.read += 1;
+            let after = (event.time, self.read);
+            match self.latest {
+                Some(latest) if event.time < latest => self.stragglers.push(after),
+                _ => {
+                    self.latest = Some(event.time);
+                    match self.rising.last_mut() {
+                        Some(last) if last.0 == event.time => last.1 = self.read,
+                        _ => self.rising.push(after),
+                    }
+                }
             }
         }
     }

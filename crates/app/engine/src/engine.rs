@@ -136,7 +136,7 @@ impl Engine {
             }
         };
         let mut planner = CutPlanner::after(&plan, &first);
-        planner.read(&plan, &*store)?;
+        planner.read(&plan, &*store, &*blocks)?;
         let on_chain = publisher.last_epoch()?.epoch;
         if on_chain < first.epoch() || on_chain > first.epoch() + 1 {
             let reason = format!("the chain is at epoch {on_chain}, the store at epoch {}", first.epoch());
@@ -175,7 +175,7 @@ impl Engine {
 
     /// Posts every epoch that the log has events for, at most `limit`.
     pub fn run(&mut self, limit: u64, mut progress: impl FnMut(&Progress<'_>)) -> Result<RunSummary, EngineError> {
-        self.planner.read(&self.plan, &*self.store)?;
+        self.planner.read(&self.plan, &*self.store, &*self.blocks)?;
         let last = self.planner.last_epoch(&self.plan);
         let mut timings = Timings::default();
         let mut epochs_now = 0;

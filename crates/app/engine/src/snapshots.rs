@@ -16,6 +16,8 @@ use crate::{EngineError, Plan};
 /// A snapshot is due after so many epochs.
 const EVERY: u64 = 32;
 const LATEST: &[u8] = b"snapshot";
+/// After every key of a piece.
+const LAST: [u8; 13] = [0xff; 13];
 /// So many pieces, of about a MiB, are written at once.
 const PIECES_AT_ONCE: usize = 8;
 
@@ -73,6 +75,8 @@ pub(crate) fn keep(
     if !epoch.is_multiple_of(EVERY) {
         return Ok(());
     }
+    let before = Latest::read(store)?;
+    sweep(store, before.as_ref())?;
     let (mut pieces, mut waiting) = (0u32, Vec::new());
     let write = |first: u32, pieces: &mut Vec<Vec<u8>>| {
         let mut batch = Batch::default();
@@ -97,9 +101,31 @@ pub(crate) fn keep(
     if let Some(reason) = state.fault() {
         return Err(EngineError::Spill { reason: reason.to_string() });
     }
-    if let Some(before) = Latest::read(store)?.filter(|before| before.epoch != epoch) {
+    if let Some(before) = before.filter(|before| before.epoch != epoch) {
         (0..before.pieces).for_each(|piece| batch.delete(Table::Snapshots, key(before.epoch, piece)));
     }
     batch.put(Table::Meta, LATEST, to_cbor(&Latest { epoch, pieces, offsets: offsets.to_vec() }));
+    Ok(())
+}
+
+/// Deletes what is not of the snapshot that counts: pieces of one that was cut short, or of another version.
+fn sweep(store: &dyn Store, counts: Option<&Latest>) -> Result<(), StoreError> {
+    let spans = match counts {
+        Some(Latest { epoch, pieces, .. }) => {
+            vec![(Vec::new(), key(*epoch, 0)), (key(*epoch, *pieces), LAST.to_vec())]
+        }
+        None => vec![(Vec::new(), LAST.to_vec())],
+    };
+    for (from, to) in spans {
+        loop {
+            let found = store.range(Table::Snapshots, &from, &to, PIECES_AT_ONCE)?;
+            let mut batch = Batch::default();
+            found.iter().for_each(|(key, _)| batch.delete(Table::Snapshots, key.as_slice()));
+            if batch.is_empty() {
+                break;
+            }
+            store.commit(batch)?;
+        }
+    }
     Ok(())
 }

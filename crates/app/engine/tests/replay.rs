@@ -67,13 +67,37 @@ fn a_bound_of_memory_changes_nothing() {
     let whole = whole.run(40);
     let folder = tempfile::tempdir().unwrap();
     // Some rows of one team; past the snapshot of epoch 32.
-    let mut parts = World::new(common::plan().spilling(spill_to(folder.path(), 2000).unwrap()));
+    let to = spill_to(folder.path(), 2000).unwrap();
+    let calls = [Arc::default(), Arc::default()];
+    let spill = Arc::new(Counted(to.spill, calls.clone()));
+    let mut parts = World::new(common::plan().spilling(SpillTo { spill, ..to }));
     for step in [5, 29, 6] {
         parts.run(step);
         parts.reopen();
     }
     let parts = parts.run(0);
     assert_eq!((parts.epochs, parts.root, parts.updates), (whole.epochs, whole.root, whole.updates));
+    assert!(calls.iter().all(|calls| calls.load(Ordering::Relaxed) > 500), "{calls:?}");
+}
+
+/// A place to spill to that counts what is put there and what is taken back.
+#[derive(Debug)]
+struct Counted(Arc<dyn Spill>, [Arc<AtomicU32>; 2]);
+
+impl Spill for Counted {
+    fn put(&self, bytes: &[u8]) -> Result<u64, String> {
+        self.1[0].fetch_add(1, Ordering::Relaxed);
+        self.0.put(bytes)
+    }
+
+    fn get(&self, place: u64) -> Result<Vec<u8>, String> {
+        self.1[1].fetch_add(1, Ordering::Relaxed);
+        self.0.get(place)
+    }
+
+    fn fresh(&self) -> Result<Arc<dyn Spill>, String> {
+        Ok(Arc::new(Counted(self.0.fresh()?, self.1.clone())))
+    }
 }
 
 /// A place to spill to that fails for good after so many calls.

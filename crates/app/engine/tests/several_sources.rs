@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use common::World;
-use enliven_engine::{Assets, Manifest, Plan, Scope, Verifier, View, check_definition};
+use enliven_engine::{Assets, Manifest, Plan, Scope, Verifier, View, check_definition, trim_logs};
 use enliven_models::Artifact;
 use enliven_types::{ColumnType, TraitValue, Value};
 
@@ -228,18 +228,30 @@ fn a_running_collection_adopts_another_definition() {
 }
 
 /// There and back: what the second definition left out is read again from its start, and a snapshot
-/// that has seen more of it than that is passed over.
+/// that has seen more of it than that is passed over. Whether the log still has it or not.
 #[test]
 fn a_definition_is_taken_up_again() {
+    for trims in [false, true] {
+        taken_up_again(trims);
+    }
+}
+
+fn taken_up_again(trims: bool) {
     let first = || Plan::new(&manifest(), &assets()).unwrap();
     let mut world = World::over(first(), &files(|_| 0));
     world.run(33);
+    if trims {
+        assert!(trim_logs(&*world.store).unwrap() > 0);
+    }
     let mut results = common::manifest();
     results.sources.insert("results".into(), manifest().sources["results"].clone());
     world.adopt(Plan::new(&results, &common::assets()).unwrap(), &files(|_| 0));
     world.run(2);
     world.adopt(first(), &files(|_| 0));
     world.run(2);
+    if trims {
+        trim_logs(&*world.store).unwrap();
+    }
     world.reopen();
     world.run(1);
     for scope in [Scope::All, Scope::One(34), Scope::One(36), Scope::Last] {

@@ -98,6 +98,19 @@ pub(crate) enum Acc {
     Streak(u64),
 }
 
+impl Acc {
+    /// About how many bytes it takes, with what it has allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Acc>()
+            + match self {
+                Acc::Distinct(distinct) => distinct.bytes(),
+                Acc::Quantiles(quantiles) => quantiles.bytes(),
+                Acc::Top(counts) => size_of_val::<[u32]>(counts),
+                _ => 0,
+            }
+    }
+}
+
 impl Rule {
     /// Of no events.
     #[inline]

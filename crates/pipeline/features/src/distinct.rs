@@ -81,6 +81,16 @@ impl Distinct {
         }
     }
 
+    /// About how many bytes it takes, with what it has allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Distinct>()
+            + match &self.0 {
+                Form::Exact(hashes) if hashes.spilled() => hashes.len() * size_of::<u64>(),
+                Form::Exact(_) => 0,
+                Form::Registers(_) => REGISTERS,
+            }
+    }
+
     /// Adds what `other` has seen.
     pub fn merge(&mut self, other: &Distinct) {
         match (&mut self.0, &other.0) {

@@ -99,8 +99,8 @@ impl Folding {
 impl Folded {
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let tracks = self.tracks.iter().map(Track::bytes).sum::<usize>();
-        size_of::<Folded>() + self.lasting.len() * size_of::<Lasting>() + tracks
+        let lasting: usize = self.lasting.iter().map(Lasting::bytes).sum();
+        size_of::<Folded>() + lasting + self.tracks.iter().map(Track::bytes).sum::<usize>()
     }
 
     /// Adds the rows up to `end` to the lasting accumulators.

@@ -36,6 +36,12 @@ impl Quantiles {
         }
     }
 
+    /// About how many bytes it takes, with what it has allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        let list = if self.buckets.spilled() { self.buckets.len() * size_of::<(i32, u32)>() } else { 0 };
+        size_of::<Quantiles>() + list
+    }
+
     /// Adds the values of `other`.
     pub fn merge(&mut self, other: &Quantiles) {
         let mut merged = Few::with_capacity(self.buckets.len().max(other.buckets.len()));

@@ -56,6 +56,19 @@ pub(crate) enum Lasting {
     Session(Option<(i64, Acc)>),
 }
 
+impl Lasting {
+    /// About how many bytes it takes, with what it has allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |entry: &(i64, Acc)| size_of::<i64>() + entry.1.bytes();
+        size_of::<Lasting>()
+            + match self {
+                Lasting::Lifetime(acc) => acc.bytes(),
+                Lasting::Tumbling(periods) => periods.iter().flatten().map(of).sum(),
+                Lasting::Session(session) => session.iter().map(of).sum(),
+            }
+    }
+}
+
 /// Where a sliding window begins: with a tile, and with the first row in that tile or after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {

@@ -196,8 +196,7 @@ impl ViewState {
         let Body { first_folded, words, folded } = body;
         let rows = self.arena.put(&words, view.layout()).filter(|_| self.entities.find(&name).is_none());
         let Some(rows) = rows else { return false };
-        self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
-        self.entities.add(name, Entity { first_folded, folded, rows });
+        self.take_in(name, first_folded, folded, rows);
         true
     }
 }

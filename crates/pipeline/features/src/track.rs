@@ -109,7 +109,8 @@ impl TrackRule {
 impl Track {
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Track>() + self.words.capacity() * size_of::<i64>() + self.large.len() * LARGE
+        let large: usize = self.large.iter().map(Acc::bytes).sum();
+        size_of::<Track>() + self.words.len() * size_of::<i64>() + large
     }
 
     fn len(&self, rule: &TrackRule) -> usize {

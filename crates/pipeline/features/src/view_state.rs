@@ -29,7 +29,7 @@ const FEW: usize = 8;
 /// nothing can precede any more those that no sliding window reaches are forgotten, and the others are
 /// folded into tiles where these take less memory. So the order of arrival cannot change a value, an
 /// event can be taken back exactly while it is a row, and an entity takes as much memory as its events
-/// within the longest window.
+/// within the longest window before its latest one.
 ///
 /// Adding an event costs O(1) on average when events come nearly in order; reading a vector costs
 /// O(c r + f log t) for f features of c different kinds, r rows and t tiles, and O(t) more for each
@@ -40,7 +40,7 @@ pub(crate) struct ViewState {
     /// The rows of all entities.
     pub(crate) arena: Arena,
     pub(crate) leagues: Vec<League>,
-    /// About how many bytes have been folded in.
+    /// About how many bytes have been folded in; counted if the state may spill.
     pub(crate) folded_bytes: usize,
     /// Where entities are whose rows are not in the arena; none if the state may not spill.
     pub(crate) spilled: Option<Spilled>,
@@ -86,17 +86,14 @@ impl ViewState {
         if self.spilled.is_some() {
             self.bring_back(view, player);
         }
-        let entity = self.entities.at_mut(player);
         let row = Row { time, tie, bits: sighting.bits, values: sighting.values };
-        let len = entity.rows.len();
-        if len > 0 && (entity.rows.is_full() || len.is_multiple_of(MANY_ROWS)) {
-            let more = entity.fold(view, &mut self.arena, sealed, false);
-            self.folded_bytes = self.folded_bytes.wrapping_add(more);
+        let len = self.entities.at(player).rows.len();
+        if len > 0 && (self.entities.at(player).rows.is_full() || len.is_multiple_of(MANY_ROWS)) {
+            self.fold(view, player, sealed, false);
         }
-        self.arena.insert(&mut entity.rows, row, view.layout());
-        if entity.rows.len() > max_rows {
-            let more = entity.fold(view, &mut self.arena, sealed, true);
-            self.folded_bytes = self.folded_bytes.wrapping_add(more);
+        self.arena.insert(&mut self.entities.at_mut(player).rows, row, view.layout());
+        if len + 1 > max_rows {
+            self.fold(view, player, sealed, true);
         }
         if let Some((opponent, results)) = sighting.meeting {
             let opponent = self.number(opponent) as u32;
@@ -108,6 +105,17 @@ impl ViewState {
         }
     }
 
+    /// Folds an entity's rows in, and counts by how much it grows or shrinks.
+    fn fold(&mut self, view: &FeatureView, number: usize, sealed: i64, forced: bool) {
+        let entity = self.entities.at_mut(number);
+        if self.spilled.is_none() {
+            return entity.fold(view, &mut self.arena, sealed, forced);
+        }
+        self.folded_bytes -= entity.folded_bytes();
+        entity.fold(view, &mut self.arena, sealed, forced);
+        self.folded_bytes += entity.folded_bytes();
+    }
+
     fn number(&mut self, name: &str) -> usize {
         match self.entities.find(name) {
             Some(number) => number,
@@ -115,10 +123,10 @@ impl ViewState {
         }
     }
 
-    /// Takes in a new entity whose events were folded elsewhere.
-    pub(crate) fn take_in(&mut self, name: SmolStr, first_folded: i64, folded: Option<Box<Folded>>) {
-        self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
-        self.entities.add(name, Entity { first_folded, folded, rows: Span::default() });
+    /// Takes in a new entity with rows that are in the arena.
+    pub(crate) fn take_in(&mut self, name: SmolStr, first_folded: i64, folded: Option<Box<Folded>>, rows: Span) {
+        let number = self.entities.add(name, Entity { first_folded, folded, rows });
+        self.folded_bytes += self.entities.at(number).folded_bytes();
     }
 
     /// Whether an entity still has the row.
@@ -242,11 +250,11 @@ impl ViewState {
         let entity = self.entities.at_mut(number);
         entity.first_folded = first_folded;
         entity.rows = self.arena.put(&words, view.layout()).unwrap_or_default();
-        self.folded_bytes += folded.as_ref().map_or(0, |folded| folded.bytes());
+        entity.folded = folded;
+        self.folded_bytes += entity.folded_bytes();
         if let Some(spilled) = &mut self.spilled {
             spilled.came_back(bytes);
         }
-        entity.folded = folded;
     }
 
     /// The entities that hold something in memory, each with the time of its latest row.
@@ -269,8 +277,8 @@ impl ViewState {
         let Some(place) = self.spilled.as_mut().and_then(|spilled| spilled.put(&bytes)) else { return false };
         let entity = self.entities.at_mut(number);
         self.arena.clear(&mut entity.rows);
-        let folded = entity.folded.take().map_or(0, |folded| folded.bytes());
-        self.folded_bytes = self.folded_bytes.saturating_sub(folded);
+        self.folded_bytes -= entity.folded_bytes();
+        entity.folded = None;
         (entity.rows, entity.first_folded) = (Span::away(place), first);
         true
     }
@@ -305,10 +313,13 @@ impl Entity {
         folded.or_else(|| (!self.rows.is_empty()).then(|| rows.time(0)))
     }
 
+    fn folded_bytes(&self) -> usize {
+        self.folded.as_ref().map_or(0, |folded| folded.bytes())
+    }
+
     /// Folds in and forgets of the rows before `sealed` what that is worth while for; all of them if
-    /// `forced`. Returns by how many bytes more is folded than before, wrapping around for fewer.
-    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, sealed: i64, forced: bool) -> usize {
-        let before = self.folded.as_ref().map_or(0, |folded| folded.bytes());
+    /// `forced`.
+    fn fold(&mut self, view: &FeatureView, arena: &mut Arena, sealed: i64, forced: bool) {
         let (layout, folding, slots) = (view.layout(), &view.folding, &view.slots);
         let rows = arena.rows(self.rows, layout);
         let closed = rows.first_at(sealed);
@@ -340,7 +351,6 @@ impl Entity {
             }
             arena.drop_first(&mut self.rows, count, layout);
         }
-        self.folded.as_ref().map_or(0, |folded| folded.bytes()).wrapping_sub(before)
     }
 }
 

@@ -11,9 +11,11 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use common::*;
-use enliven_features::{Added, FeatureState, Stuck};
+use enliven_features::{Added, FeatureState, SpillTo, Stuck};
 use enliven_types::{Event, Privacy, Timestamp, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -324,4 +326,27 @@ fn many_entities_spill_and_come_back() {
         assert!(FeatureState::default().restore_pieces(&view, &broken).is_none());
     }
     assert_eq!(spilled.fault(), None);
+}
+
+/// Sketches count with what they have allocated: a bound that they do not fit is kept.
+#[test]
+fn sketches_count_as_memory() {
+    for windows in [json!(["lifetime"]), json!(["7d"])] {
+        let aggregate = json!({"distinct": "amount"});
+        let view = view(json!([{"name": "different", "aggregate": aggregate, "windows": windows}]));
+        let place = Arc::new(Place::default());
+        let puts = place.puts.clone();
+        // Forty counters of more than 256 things take 4 KiB each, and 4 bytes for each of these things at most.
+        let mut state = FeatureState::with_max_rows(32).spilling(SpillTo { spill: place, memory: 100_000 });
+        for number in 0..14_000i64 {
+            let (minute, amount) = (number * 2, number / 40);
+            let mut event = event(number as usize, &Seen { minute, amount, left: 0, right: 0, colour: 0, jitter: 0 });
+            event.data.insert("left", Value::Text(format!("entity {}", number % 40).into()));
+            event.data.insert("right", Value::Text("nobody".into()));
+            assert_eq!(state.add(&view, 0, &event), Added::Taken);
+            state.advance(&view, event.time);
+        }
+        assert!(puts.load(Relaxed) > 40, "{windows}: {puts:?}");
+        assert_eq!(state.fault(), None);
+    }
 }

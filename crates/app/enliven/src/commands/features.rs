@@ -16,6 +16,9 @@ use crate::manifest::{Loaded, read_events};
 use crate::output::Output;
 use crate::table::{Cells, Table};
 
+/// More epochs are not written as a table.
+const MAX_BORDERS: usize = 1_000_000;
+
 /// Runs a command on features.
 pub fn run(place: &Place, command: &FeaturesCommand, output: &Output) -> Result<(), CliError> {
     let loaded = Loaded::read(&place.manifest)?;
@@ -240,6 +243,13 @@ pub fn epoch_borders(loaded: &Loaded, end: Timestamp) -> Result<Vec<Timestamp>, 
     for index in start.. {
         let border = epochs.period.start(index);
         borders.push(border);
+        if borders.len() > MAX_BORDERS {
+            let text = format!(
+                "there are more than {MAX_BORDERS} epochs from {} to {end}\nhint: a later `epochs.start`, a longer `epochs.period`, or a look at the latest times",
+                epochs.start
+            );
+            return Err(CliError::Usage(text));
+        }
         if border >= end || border >= Timestamp::RANGE.1 {
             break;
         }

@@ -17,6 +17,7 @@ use super::error::TileError;
 use super::merge::{Cursor, border_before, is_border};
 use super::reader::{TableRule, TileReader};
 use crate::output::Output;
+use crate::rows::Span;
 use crate::set::SourceRule;
 use crate::{FeatureSet, FeatureState};
 
@@ -221,7 +222,7 @@ impl FeatureState {
                 }
                 let first = cursor.first.iter().flatten().max().copied().unwrap_or(Timestamp::RANGE.0.0);
                 let folded = Some(Box::new(cursor.low));
-                state.members[place].state.take_in(SmolStr::new(entity), first, folded);
+                state.members[place].state.take_in(SmolStr::new(entity), first, folded, Span::default());
             }
         }
         // As if each partition had an event as late as one from before the border is.

@@ -149,6 +149,8 @@ pub fn event(number: usize, seen: &Seen) -> Event {
 #[derive(Debug, Default)]
 pub struct Place {
     kept: Mutex<Vec<Vec<u8>>>,
+    /// How often something was put here, or to a fresh place.
+    pub puts: Arc<AtomicU32>,
     /// So many calls go well.
     good: Option<Arc<AtomicU32>>,
 }
@@ -166,6 +168,7 @@ impl Place {
 impl Spill for Place {
     fn put(&self, bytes: &[u8]) -> Result<u64, String> {
         self.works()?;
+        self.puts.fetch_add(1, Relaxed);
         let mut kept = self.kept.lock().unwrap();
         kept.push(bytes.to_vec());
         // Large numbers are places, too.
@@ -179,7 +182,7 @@ impl Spill for Place {
 
     fn fresh(&self) -> Result<Arc<dyn Spill>, String> {
         self.works()?;
-        Ok(Arc::new(Place { kept: Mutex::default(), good: self.good.clone() }))
+        Ok(Arc::new(Place { kept: Mutex::default(), puts: self.puts.clone(), good: self.good.clone() }))
     }
 }
 
