@@ -77,7 +77,7 @@ impl<'a> Replay<'a> {
 }
 
 /// The events that were not late when they came.
-fn taken<'a>(set: &FeatureSet, events: &'a [(u32, Event)]) -> Vec<&'a (u32, Event)> {
+pub(crate) fn taken<'a>(set: &FeatureSet, events: &'a [(u32, Event)]) -> Vec<&'a (u32, Event)> {
     let mut clock = Clock::default();
     let mut in_time =
         |partition: u32, event: &Event| matches!(clock.tick(set, partition, event, false), Tick::Taken(_));

@@ -30,6 +30,7 @@ mod output;
 mod owners;
 mod quantile;
 mod rating;
+mod retract;
 mod rows;
 mod set;
 mod side;

@@ -46,8 +46,8 @@ pub enum Added {
 pub enum Stuck {
     /// The state never took it.
     Unknown,
-    /// It is older than the allowed lateness, so it may have been folded in: the state has to be
-    /// recomputed from an earlier snapshot or from the log.
+    /// It is older than the allowed lateness, so it may have been folded in:
+    /// [`FeatureState::retract_from`] makes that anew from the log.
     Sealed,
 }
 
@@ -244,7 +244,7 @@ impl FeatureState {
     }
 
     /// No event of the source comes any more before this time.
-    fn horizon(&self, set: &FeatureSet, source: usize) -> i64 {
+    pub(crate) fn horizon(&self, set: &FeatureSet, source: usize) -> i64 {
         if self.in_order {
             return self.watermark;
         }
@@ -488,7 +488,7 @@ enum Step {
 }
 
 /// The token and the new owner, if the event is a transfer.
-fn transfer(set: &FeatureSet, source: usize, event: &Event) -> Option<(String, String)> {
+pub(crate) fn transfer(set: &FeatureSet, source: usize, event: &Event) -> Option<(String, String)> {
     let rule = set.ownership.as_ref().filter(|rule| rule.source == source)?;
     let name = |column: &String| Some(key_of(&Key::One(column.clone()), event)?.into_owned());
     Some((name(&rule.config.token)?, name(&rule.config.owner)?))

@@ -77,11 +77,26 @@ impl ViewState {
     pub(crate) fn see(
         &mut self,
         view: &FeatureView,
-        (time, tie): (i64, i64),
+        at: (i64, i64),
         sighting: &Sighting<'_>,
         sealed: i64,
         max_rows: usize,
     ) {
+        let player = self.see_row(view, at, sighting, sealed, max_rows);
+        if let Some(meeting) = sighting.meeting {
+            self.meet(view, at, player, meeting);
+        }
+    }
+
+    /// Adds a row, and no game; returns the entity's number.
+    pub(crate) fn see_row(
+        &mut self,
+        view: &FeatureView,
+        (time, tie): (i64, i64),
+        sighting: &Sighting<'_>,
+        sealed: i64,
+        max_rows: usize,
+    ) -> usize {
         let player = self.number(sighting.entity);
         if self.spilled.is_some() {
             self.bring_back(view, player);
@@ -95,14 +110,37 @@ impl ViewState {
         if len + 1 > max_rows {
             self.fold(view, player, sealed, true);
         }
-        if let Some((opponent, results)) = sighting.meeting {
-            let opponent = self.number(opponent) as u32;
-            self.leagues.resize(view.leagues.len(), League::default());
-            for (number, halves) in results.iter().copied().enumerate() {
-                let game = Game { time, tie, player: player as u32, opponent, halves };
-                self.leagues[number].add(&view.leagues[number], game);
-            }
+        player
+    }
+
+    /// Adds a game, and no row.
+    pub(crate) fn see_game(&mut self, view: &FeatureView, at: (i64, i64), sighting: &Sighting<'_>) {
+        if let Some(meeting) = sighting.meeting {
+            let player = self.number(sighting.entity);
+            self.meet(view, at, player, meeting);
         }
+    }
+
+    fn meet(&mut self, view: &FeatureView, (time, tie): (i64, i64), player: usize, (opponent, results): (&str, &[u8])) {
+        let opponent = self.number(opponent) as u32;
+        self.leagues.resize(view.leagues.len(), League::default());
+        for (number, halves) in results.iter().copied().enumerate() {
+            let game = Game { time, tie, player: player as u32, opponent, halves };
+            self.leagues[number].add(&view.leagues[number], game);
+        }
+    }
+
+    /// Forgets what an entity holds, and all ratings.
+    pub(crate) fn empty(&mut self, view: &FeatureView, name: &str) {
+        self.leagues.clear();
+        let Some(number) = self.entities.find(name) else { return };
+        self.bring_back(view, number);
+        let entity = self.entities.at_mut(number);
+        self.arena.clear(&mut entity.rows);
+        if self.spilled.is_some() {
+            self.folded_bytes -= entity.folded_bytes();
+        }
+        *entity = Entity::new();
     }
 
     /// Folds an entity's rows in, and counts by how much it grows or shrinks.

@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use enliven_features::{Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Tables};
+use enliven_features::{Column, FeatureSet, FeatureState, FeaturesConfig, Kind, SourceShape, Stuck, Tables};
 use enliven_types::{Event, FeatureVector, Privacy, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -208,6 +208,10 @@ proptest! {
         for event in &events {
             state.add(&set, partition(event), event);
             state.advance(&set, event.time);
+        }
+        let logged: Vec<(u32, Event)> = events.iter().map(|event| (partition(event), event.clone())).collect();
+        if state.clone().retract(&set, gone) == Err(Stuck::Sealed) {
+            prop_assert_eq!(state.retract_from(&set, gone, &logged), Err(Stuck::Sealed), "others have joined it");
         }
         if state.retract(&set, gone).is_ok() {
             let without: Vec<Event> = events.iter().filter(|event| event.id != gone.id).cloned().collect();

@@ -68,25 +68,26 @@ proptest! {
             state.add(&view, partition(event), event);
             state.advance(&view, event.time);
         }
-        match state.retract(&view, &gone) {
-            Ok(()) => {
-                prop_assert_eq!(state.retract(&view, &gone), Err(Stuck::Unknown));
-                let latest = events.iter().map(|event| event.time.0).max().unwrap();
-                let cut = Timestamp(cut.max(latest));
-                state.advance(&view, cut);
-                let mut other = FeatureState::with_max_rows(5);
-                without.iter().for_each(|event| { other.add(&view, partition(event), event); });
-                other.advance(&view, cut);
-                for number in 0..4 {
-                    prop_assert_eq!(state.vector_at(&view, &name(number), cut), other.vector_at(&view, &name(number), cut));
-                }
-            }
-            Err(stuck) => {
-                let latest = events.iter().map(|event| event.time.0).max().unwrap();
-                prop_assert_eq!(stuck, Stuck::Sealed);
-                prop_assert!(gone.time.0 < latest - LATENESS);
-            }
+        let latest = events.iter().map(|event| event.time.0).max().unwrap();
+        let logged: Vec<(u32, Event)> = events.iter().map(|event| (partition(event), event.clone())).collect();
+        if let Err(stuck) = state.retract(&view, &gone) {
+            prop_assert_eq!(stuck, Stuck::Sealed);
+            prop_assert!(gone.time.0 < latest - LATENESS);
+            prop_assert_eq!(state.retract_from(&view, &gone, &logged[..place]), Err(Stuck::Unknown));
+            prop_assert_eq!(state.retract_from(&view, &gone, &logged), Ok(()));
+        } else {
+            prop_assert_eq!(state.retract(&view, &gone), Err(Stuck::Unknown));
         }
+        let cut = Timestamp(cut.max(latest));
+        state.advance(&view, cut);
+        let mut other = FeatureState::with_max_rows(5);
+        without.iter().for_each(|event| { other.add(&view, partition(event), event); });
+        other.advance(&view, cut);
+        for number in 0..4 {
+            prop_assert_eq!(state.vector_at(&view, &name(number), cut), other.vector_at(&view, &name(number), cut));
+        }
+        prop_assert_eq!(state.entities_before(&view, cut).len(), other.entities_before(&view, cut).len());
+        prop_assert_eq!(state.fault(), None);
     }
 
     #[test]
