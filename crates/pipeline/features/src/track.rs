@@ -152,15 +152,7 @@ impl Track {
                     continue;
                 }
                 let sample = slot.sample(rows, place);
-                match member.at {
-                    At::Words(at) => {
-                        let words = &mut self.words[last * rule.stride + at..];
-                        let mut acc = member.rule.acc_of(words);
-                        member.rule.add(&mut acc, sample);
-                        member.rule.to_words(&acc, words);
-                    }
-                    At::Large(at) => member.rule.add(&mut self.large[last * rule.large + at], sample),
-                }
+                self.change(rule, *member, last, |acc| member.rule.add(acc, sample));
             }
         }
     }
@@ -171,14 +163,19 @@ impl Track {
             self.push(rule, number);
         }
         let (member, last) = (rule.members[place], self.len(rule) - 1);
+        self.change(rule, member, last, |acc| member.rule.merge(acc, sum));
+    }
+
+    /// Changes what a tile holds of a member.
+    fn change(&mut self, rule: &TrackRule, member: Member, place: usize, change: impl FnOnce(&mut Acc)) {
         match member.at {
             At::Words(at) => {
-                let words = &mut self.words[last * rule.stride + at..];
+                let words = &mut self.words[place * rule.stride + at..];
                 let mut acc = member.rule.acc_of(words);
-                member.rule.merge(&mut acc, sum);
+                change(&mut acc);
                 member.rule.to_words(&acc, words);
             }
-            At::Large(at) => member.rule.merge(&mut self.large[last * rule.large + at], sum),
+            At::Large(at) => change(&mut self.large[place * rule.large + at]),
         }
     }
 
