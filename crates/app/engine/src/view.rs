@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use enliven_content::BlockStore;
-use enliven_store::{Store, Table, split_event_key};
+use enliven_store::{EventLog, Store, Table, split_event_key};
 use enliven_types::{Cid, Digest, Event, Receipt, TokenState};
 use serde::Serialize;
 
@@ -77,9 +77,15 @@ impl View {
         summarise(&*self.store)
     }
 
-    /// How many events the log has.
+    /// How many events the logs of the manifest's sources have taken, those included that they have given up.
     pub fn events(&self) -> Result<u64, EngineError> {
-        Ok(self.store.count(Table::Events)?)
+        let mut events = 0;
+        for (name, source) in &self.plan.manifest.sources {
+            for partition in 0..source.partitions() {
+                events += EventLog::new(&*self.store, name, partition).next_offset()?;
+            }
+        }
+        Ok(events)
     }
 
     /// How many rows were refused.

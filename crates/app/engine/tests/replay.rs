@@ -275,11 +275,11 @@ fn what_the_log_has_given_up_is_read_from_what_was_published() {
             world.reopen();
         }
         let view = View::new(world.plan.clone(), world.store.clone(), world.blocks.clone());
-        (world.run(0).root, view.late_events().unwrap())
+        (world.run(0).root, view.late_events().unwrap(), view.events().unwrap())
     };
-    let (root, late) = run(false);
-    assert!(!late.is_empty());
-    assert_eq!(run(true), (root, late));
+    let (root, late, events) = run(false);
+    assert!(!late.is_empty() && events > 0);
+    assert_eq!(run(true), (root, late, events));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn rounding() -> Result<String, CliError> {
 
 fn compare(folder: &std::path::Path) -> Result<String, CliError> {
     let store = EmbeddedStore::open_verified(&folder.join("state.redb"))?;
-    Ok(format!("{} events, every checksum of the file is right", store.count(Table::Events)?))
+    Ok(format!("{} events in the log, every checksum of the file is right", store.count(Table::Events)?))
 }
 
 fn scrub(folder: &std::path::Path) -> Result<String, CliError> {

@@ -245,7 +245,7 @@ pub fn epoch_borders(loaded: &Loaded, end: Timestamp) -> Result<Vec<Timestamp>, 
         borders.push(border);
         if borders.len() > MAX_BORDERS {
             let text = format!(
-                "there are more than {MAX_BORDERS} epochs from {} to {end}\nhint: a later `epochs.start`, a longer `epochs.period`, or a look at the latest times",
+                "there are more than {MAX_BORDERS} epochs from {} to {end}\nhint: a later `epochs.start` or a longer `epochs.period` makes fewer; `enliven features show` reads one instant",
                 epochs.start
             );
             return Err(CliError::Usage(text));
